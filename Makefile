@@ -107,7 +107,7 @@ test-next: $(NEXT)/.installed ## all tests on the newest Django, with PYTHON_NEX
 
 fuzz: install ## the coverage-guided fuzzer of uploads, for longer: make fuzz RUNS=100000
 	@mkdir -p .local
-	$(BIN)/python -m tests.certificates.fuzz_upload -runs=$(or $(RUNS),100000) -max_len=20000 -artifact_prefix=.local/
+	$(BIN)/python -m tests.certificates.diagnosis.fuzz_upload -runs=$(or $(RUNS),100000) -max_len=20000 -artifact_prefix=.local/
 
 chaos: install ## the chaos test, longer and with seeds of its own: make chaos ROWS=2000
 	$(BIN)/python -W error -m tests.sync.chaos --rows $(or $(ROWS),2000) --patience 300

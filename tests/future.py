@@ -34,7 +34,7 @@ WITHOUT_A_CLOCK = (
 )
 # No date changes what these look at: packets and workers on the monotonic clock, processes, private keys, rights, editions.
 WITHOUT_A_DATE = (
-    "tests/certificates/pages/test_authentication_trace_fuzzing.py",
+    "tests/certificates/pages/authentication_trace/test_authentication_trace_fuzzing.py",
     "tests/deployment",
     "tests/emulator/arm/test_limits.py",
     "tests/emulator/arm/test_mutations.py",

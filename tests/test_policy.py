@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.certificates.case_table import cases
-from tests.certificates.rule_cases import ROWS as RULE_ROWS
+from tests.certificates.authentication.engine_table.case_table import cases
+from tests.certificates.authentication.engine_table.rule_cases import ROWS as RULE_ROWS
 from tests.certificates.uploads import uploads
 from tests.support.certificates.chains import AT
 from tests.support.parsed_modules import parsed

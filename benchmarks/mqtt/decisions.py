@@ -18,7 +18,7 @@ from OpenSSL import crypto
 from benchmarks.report import Measurement
 from certificates.authentication.engine import NamespaceState, TrustedCA, authenticate
 from certificates.x509.strength import MAX_RSA_BITS
-from tests.certificates.cases import a_client
+from tests.certificates.authentication.engine_table.cases import a_client
 from tests.support.certificates.chains import AT, Identity, authority
 
 DECISIONS = 3000

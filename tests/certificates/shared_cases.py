@@ -14,7 +14,7 @@ from cryptography import x509
 from certificates.authentication.engine import ClientRecord
 from certificates.x509.reading import read_upload
 from lab.sharing.engine_case import FORMAT
-from tests.certificates.cases import Case
+from tests.certificates.authentication.engine_table.cases import Case
 from tests.support.certificates.chains import Identity
 
 FOLDER = Path(__file__).parent / "shared_cases"

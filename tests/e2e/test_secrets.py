@@ -13,7 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.certificates.brought_secrets import all_key_files, watch_brought_keys
+from tests.certificates.uploads.brought_secrets import all_key_files, watch_brought_keys
 from tests.e2e.demo_process import running_demo
 from tests.e2e.session import signed_in
 from tests.key_watch.traces import KeyTraces

@@ -15,7 +15,7 @@ from django.db import connections
 
 from certificates.samples import certificates as sample_building
 from certificates.samples import chain
-from tests.certificates.brought_secrets import watch_brought_keys
+from tests.certificates.uploads.brought_secrets import watch_brought_keys
 from tests.key_watch.traces import KeyTraces
 from tests.support.servers import own_broker
 

@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from django.utils import timezone
 
 from certificates.samples.chain import ClientName, make_sample_chain
-from tests.certificates.brought_secrets import all_key_files, watch_brought_keys
 from tests.certificates.uploads import uploads
+from tests.certificates.uploads.brought_secrets import all_key_files, watch_brought_keys
 from tests.key_watch.plugin import KEYS_LEFT
 from tests.key_watch.traces import KeyTraces
 from tests.support.certificates.seeded_keys import rsa_key

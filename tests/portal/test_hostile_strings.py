@@ -58,7 +58,7 @@ from portal.models import (
 )
 from portal.sign_in.encryption import SIGNING_KEY, encrypt
 from sync.models import Finding
-from tests.certificates.cases import SUBJECT, THUMBPRINT
+from tests.certificates.authentication.engine_table.cases import SUBJECT, THUMBPRINT
 from tests.portal.access.place import arguments, body_of
 from tests.portal.access.urls import url_arguments
 from tests.portal.test_access_table import OF_DRAFTS, PRESS, TABLE

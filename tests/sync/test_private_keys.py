@@ -21,8 +21,8 @@ from sync.drift.scan import scan
 from sync.models import Finding
 from sync.push.claim_and_settle import Pushed, push
 from sync.registry import scopes
-from tests.certificates.key_notations import NOTATIONS
-from tests.certificates.written_keys import keys
+from tests.certificates.x509.key_notations import NOTATIONS
+from tests.certificates.x509.written_keys import keys
 from tests.sync.arranging import SUBJECT, again, edit, settled
 from tests.sync.scripted_arm import Answer, ScriptedArm, refused
 

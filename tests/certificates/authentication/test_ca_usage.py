@@ -6,7 +6,7 @@ import pytest
 
 from certificates.authentication.ca_usage import CAInsight, KnownCertificate, inspect_ca
 from certificates.authentication.engine import NamespaceState, TrustedCA
-from tests.certificates.cases import THUMBPRINT, Plant, a_client
+from tests.certificates.authentication.engine_table.cases import THUMBPRINT, Plant, a_client
 from tests.support.certificates.chains import AT, YEAR, Identity, authority
 
 PLANT = Plant(AT)

@@ -10,8 +10,8 @@ from certificates.authentication.engine import ClientRecord, NamespaceState, aut
 from certificates.authentication.matching import clients_of, matches_scheme
 from certificates.authentication.types import VALIDATION_SCHEMES
 from certificates.x509.certificate import load_certificate
-from tests.certificates.case_table import cases
-from tests.certificates.cases import Case, Plant, a_client
+from tests.certificates.authentication.engine_table.case_table import cases
+from tests.certificates.authentication.engine_table.cases import Case, Plant, a_client
 from tests.support.certificates.chains import AT
 
 UNREADABLE = "certificate-readable"

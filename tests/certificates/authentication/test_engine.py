@@ -8,7 +8,7 @@ import pytest
 from certificates.authentication import certification_paths
 from certificates.authentication.engine import Decision, NamespaceState, TrustedCA, authenticate
 from certificates.diagnosis.upload import diagnose_upload
-from tests.certificates.cases import THUMBPRINT, Plant, a_client
+from tests.certificates.authentication.engine_table.cases import THUMBPRINT, Plant, a_client
 from tests.support.certificates.chains import AT, Identity, malformed, name_of
 
 SECOND = timedelta(seconds=1)

@@ -6,8 +6,8 @@ import pytest
 
 from certificates.authentication.engine import STEP_TITLES, VALIDATION_SCHEMES, Decision, authenticate
 from certificates.x509.certificate import DecodingError, load_certificate
-from tests.certificates.case_table import cases
-from tests.certificates.cases import READABLE, Case
+from tests.certificates.authentication.engine_table.case_table import cases
+from tests.certificates.authentication.engine_table.cases import READABLE, Case
 from tests.support.certificates.chains import AT
 
 CASES = cases(AT)

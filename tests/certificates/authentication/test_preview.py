@@ -7,8 +7,8 @@ from certificates.authentication.engine import ALTERNATIVE_SOURCES, NamespaceSta
 from certificates.authentication.preview import NamePreview, preview_names
 from certificates.authentication.types import ClientRecord
 from certificates.x509.certificate import load_certificate
-from tests.certificates.case_table import cases
-from tests.certificates.cases import DNS, IP, SUBJECT, THUMBPRINT, Case, Plant, a_client
+from tests.certificates.authentication.engine_table.case_table import cases
+from tests.certificates.authentication.engine_table.cases import DNS, IP, SUBJECT, THUMBPRINT, Case, Plant, a_client
 from tests.support.certificates.chains import AT, name_of
 
 PLANT = Plant(AT)

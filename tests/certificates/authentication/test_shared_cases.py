@@ -2,8 +2,8 @@
 
 import pytest
 
+from tests.certificates.authentication.engine_table.cases import Case
 from tests.certificates.authentication.test_engine_table import decide
-from tests.certificates.cases import Case
 from tests.certificates.shared_cases import shared_cases
 
 CASES = shared_cases()

@@ -16,7 +16,7 @@ from cryptography import x509
 from cryptography.x509.verification import Criticality, ExtensionPolicy, PolicyBuilder, Store, VerificationError
 
 from certificates.authentication.engine import ClientRecord, NamespaceState, TrustedCA, authenticate
-from tests.certificates.cases import DAY
+from tests.certificates.authentication.engine_table.cases import DAY
 from tests.support.certificates.chains import AT, Identity, authority, name_of, only_dns, unknown_extension
 from tests.support.programs import require_program
 

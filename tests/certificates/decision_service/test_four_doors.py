@@ -32,9 +32,9 @@ from emulator.mqtt.options import MqttOptions
 from emulator.mqtt.webhook.settings import WebhookOptions
 from emulator.token_issuer import Identity as ManagedIdentity
 from namespaces.models import DecisionPoint, Namespace, NamespaceConfiguration
-from tests.certificates.arranging import arranged
-from tests.certificates.case_table import cases
-from tests.certificates.cases import Case
+from tests.certificates.authentication.engine_table.arranging import arranged
+from tests.certificates.authentication.engine_table.case_table import cases
+from tests.certificates.authentication.engine_table.cases import Case
 from tests.certificates.decision_rules.arranging import ARRANGED, Plant
 from tests.emulator.events.webhook_server import Answer, Seen, webhook_server
 from tests.emulator.mqtt import raw_client as w

@@ -9,8 +9,8 @@ from certificates.authentication.engine import authenticate
 from certificates.authentication.rules.types import NO_RULES, IssuerBinding, NamespaceRules, bindings_of
 from certificates.authentication.types import ClientRecord, NamespaceState, TrustedCA, authentication_name_key
 from certificates.decisions.first_contact import Newcomer, Template, client_name, explained, newcomer
-from tests.certificates.cases import DNS, IP, SUBJECT, THUMBPRINT
-from tests.certificates.rule_cases import bound, group, key, listed, pinned, policy, revoked
+from tests.certificates.authentication.engine_table.cases import DNS, IP, SUBJECT, THUMBPRINT
+from tests.certificates.authentication.engine_table.rule_cases import bound, group, key, listed, pinned, policy, revoked
 from tests.support.certificates.chains import AT, YEAR, Identity, authority
 
 ROOT = authority("Plant Root CA")

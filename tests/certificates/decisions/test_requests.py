@@ -16,7 +16,7 @@ from certificates.decisions.answers import answer_of, session_end
 from certificates.decisions.requests import ENVELOPE_FAULTS, MAX_BODY, EnvelopeError, read_request
 from certificates.x509.certificate import load_certificate
 from certificates.x509.reading import to_pem
-from tests.certificates import rule_cases
+from tests.certificates.authentication.engine_table import rule_cases
 from tests.certificates.uploads import LINE, SENSOR
 from tests.support.certificates.chains import AT as CASES_AT
 from tests.support.certificates.chains import authority

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.certificates.key_uploads import write_corpus
+from tests.certificates.uploads.key_uploads import write_corpus
 
 pytestmark = pytest.mark.long
 
@@ -19,7 +19,13 @@ def test_the_form_and_the_engine_raise_nothing_but_their_own_errors(tmp_path: Pa
     corpus.mkdir()
     seeds = len(list(write_corpus(corpus).iterdir()))
     limits = [f"-runs={seeds + RUNS}", "-seed=1", "-max_len=20000", "-timeout=60", "-rss_limit_mb=900"]
-    fuzzer = [sys.executable, "-m", "tests.certificates.fuzz_upload", *limits, f"-artifact_prefix={tmp_path}/"]
+    fuzzer = [
+        sys.executable,
+        "-m",
+        "tests.certificates.diagnosis.fuzz_upload",
+        *limits,
+        f"-artifact_prefix={tmp_path}/",
+    ]
     run = subprocess.run([*fuzzer, str(corpus)], capture_output=True, text=True, timeout=600, check=False)
     assert run.returncode == 0, run.stdout[-2000:] + run.stderr[-4000:]
     assert "DONE" in run.stderr

@@ -11,8 +11,8 @@ from certificates.diagnosis.upload import Diagnosis, diagnose_upload
 from certificates.x509.certificate import Certificate, DecodingError, load_certificate
 from certificates.x509.containers import from_base64, from_hex
 from certificates.x509.reading import read_upload
-from tests.certificates.key_uploads import key_files
 from tests.certificates.uploads import LINE, ROOT, RSA_ROOT, RSA_SENSOR, SENSOR, Upload, uploads
+from tests.certificates.uploads.key_uploads import key_files
 from tests.support.certificates.chains import AT, Identity, key_identifier
 
 LINE_2 = ROOT.issue("Line 2 CA", ca=True)

@@ -21,10 +21,10 @@ from certificates.pages.authentication_trace import AuthenticationTest, run_auth
 from certificates.pages.presented_chain import PresentedChain
 from certificates.x509.reading import to_azure_pem
 from namespaces.models import ConnectionAttempt, Namespace, NamespaceRole, Role
-from tests.certificates.arranging import arranged
+from tests.certificates.authentication.engine_table.arranging import arranged
+from tests.certificates.authentication.engine_table.case_table import cases
+from tests.certificates.authentication.engine_table.cases import Case
 from tests.certificates.authentication.test_engine_table import decide
-from tests.certificates.case_table import cases
-from tests.certificates.cases import Case
 from tests.support.certificates.chains import AT
 from tests.support.database.factories import PASSWORD, make_user
 

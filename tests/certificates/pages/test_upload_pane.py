@@ -19,8 +19,8 @@ from certificates.x509.reading import load_certificate
 from namespaces.connections.client_certificates import Showing, remember
 from namespaces.forms.base import PRIVATE_KEY_SENTENCE, without_private_keys
 from namespaces.models import Namespace
-from tests.certificates.key_uploads import key_files
 from tests.certificates.uploads import LINE, SENSOR
+from tests.certificates.uploads.key_uploads import key_files
 from tests.support.browser.markup import on_one_line
 from tests.support.certificates.chains import authority
 from tests.support.database.factories import make_ca_certificate, make_client, owner_of

@@ -23,7 +23,7 @@ from tests.certificates.uploads.chains import (
     Upload,
     in_one_line,
 )
-from tests.certificates.written_uploads import broken_again, readable
+from tests.certificates.uploads.written_uploads import broken_again, readable
 from tests.support.certificates.chains import AT, authority, name_of, public_key_pem, self_signed, signing_request
 from tests.support.certificates.der import sequence
 

@@ -14,9 +14,9 @@ from certificates.x509.certificate import load_certificate
 from certificates.x509.private_keys import private_key_kind
 from certificates.x509.reading import DecodingError, read_upload
 from certificates.x509.thumbprints import ThumbprintError, normalize_thumbprint
-from tests.certificates.cases import SUBJECT, Plant, a_client
-from tests.certificates.key_uploads import key_files
+from tests.certificates.authentication.engine_table.cases import SUBJECT, Plant, a_client
 from tests.certificates.uploads import uploads
+from tests.certificates.uploads.key_uploads import key_files
 from tests.support.certificates.chains import AT
 
 PLANT = Plant(AT)

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from certificates.x509.key_masking import holds_a_mask, mask_of, masked, masked_text, with_originals
-from tests.certificates.key_notations import NOTATIONS
 from tests.certificates.uploads import LINE, SENSOR
-from tests.certificates.written_keys import Written, keys
+from tests.certificates.x509.key_notations import NOTATIONS
+from tests.certificates.x509.written_keys import Written, keys
 
 KEY = keys()[1]
 

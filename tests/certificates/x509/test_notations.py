@@ -7,8 +7,8 @@ import pytest
 from certificates.x509.containers import from_base64, pem_blocks
 from certificates.x509.notations import MAX_BYTES, plain_forms
 from certificates.x509.reading import DecodingError, read_upload
-from tests.certificates.notations import OF_BYTES, OF_TEXT
 from tests.certificates.uploads import LINE, ROOT, RSA_LINE
+from tests.certificates.x509.notations import OF_BYTES, OF_TEXT
 from tests.support.certificates.chains import Identity
 
 WRITTEN = {name: write for name, write in OF_BYTES.items() if name != "base64"}

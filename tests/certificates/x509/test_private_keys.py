@@ -8,10 +8,10 @@ import pytest
 
 from certificates.x509.private_keys import holds_a_private_key, private_key_kind
 from certificates.x509.reading import read_upload
-from tests.certificates.key_notations import CODE, ESCAPED, NOTATIONS, PEM_TEXTS, Notation
-from tests.certificates.notations import OF_BYTES
 from tests.certificates.uploads import LINE, ROOT, RSA_LINE, RSA_SENSOR, SENSOR, uploads
-from tests.certificates.written_keys import Written, keys, other_keys
+from tests.certificates.x509.key_notations import CODE, ESCAPED, NOTATIONS, PEM_TEXTS, Notation
+from tests.certificates.x509.notations import OF_BYTES
+from tests.certificates.x509.written_keys import Written, keys, other_keys
 from tests.support.certificates.chains import Identity
 
 # Notations that a certificate cannot have, or in which the name of the format says that it is a key.

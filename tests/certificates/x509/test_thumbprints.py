@@ -3,7 +3,7 @@
 import pytest
 
 from certificates.x509.thumbprints import ThumbprintError, normalize_thumbprint, thumbprint_digits
-from tests.certificates.thumbprint_notations import INVALID, NOTATIONS, SHA1_NOTATIONS, THUMBPRINT
+from tests.certificates.x509.thumbprint_notations import INVALID, NOTATIONS, SHA1_NOTATIONS, THUMBPRINT
 
 
 @pytest.mark.parametrize("text", NOTATIONS.values(), ids=NOTATIONS)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from certificates.authentication.engine import authentication_name_key
-from tests.certificates.cases import Case
+from tests.certificates.authentication.engine_table.cases import Case
 from tests.emulator.mqtt import raw_client as w
 from tests.emulator.mqtt.in_process import LocalPlant
 from tests.support.certificates.chains import authority

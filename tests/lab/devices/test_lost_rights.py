@@ -17,7 +17,7 @@ from namespaces.connections.mqtt_endpoints import MqttEndpoint
 from namespaces.models import Namespace, NamespaceRole
 from namespaces.rights import rights_in, rights_of_many
 from portal.models import Team, User
-from tests.certificates.cases import SUBJECT
+from tests.certificates.authentication.engine_table.cases import SUBJECT
 from tests.support.database.factories import make_admin, make_namespace, make_team, make_user
 from tests.support.waiting import until
 

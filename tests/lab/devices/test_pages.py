@@ -19,7 +19,7 @@ from namespaces.connections.log_import import ConnectionIntake
 from namespaces.models import ConnectionAttempt, Namespace, Role
 from namespaces.rights import Rights
 from portal.models import Activity, User
-from tests.certificates.cases import SUBJECT
+from tests.certificates.authentication.engine_table.cases import SUBJECT
 from tests.emulator.mqtt.plant import Plant
 from tests.key_watch.plugin import TRACES
 from tests.lab.devices.process import DevicesProcess, running_devices

@@ -12,7 +12,7 @@ from certificates.x509.reading import read_upload
 from lab.devices import control, limits
 from lab.devices.address_file import Address, write_address
 from lab.devices.problems import DeviceProblem, DevicesAway, NoSuchDevice
-from tests.certificates.cases import SUBJECT
+from tests.certificates.authentication.engine_table.cases import SUBJECT
 from tests.emulator.mqtt.plant import Plant
 from tests.lab.devices.process import DevicesProcess, running_devices
 from tests.support.azure.emulator_process import EmulatorProcess

@@ -7,7 +7,7 @@ import pytest
 from namespaces.client_files.files import read_files
 from namespaces.client_files.found_rows import UnreadableFileError
 from namespaces.importing.workbooks import read_workbook
-from tests.certificates.key_uploads import key_files
+from tests.certificates.uploads.key_uploads import key_files
 from tests.namespaces.client_imports.hostile_files import HEAD, HOSTILE, READ, cell, one_row, packed
 
 MOST_MEMORY = 400_000_000  # bytes beside the file itself

@@ -18,8 +18,8 @@ from certificates.x509.key_masking import mask_of
 from certificates.x509.reading import to_pem
 from namespaces.connections.log_import import ConnectionIntake
 from namespaces.models import ConnectionAttempt
-from tests.certificates.key_notations import NOTATIONS
-from tests.certificates.written_keys import Written, keys
+from tests.certificates.x509.key_notations import NOTATIONS
+from tests.certificates.x509.written_keys import Written, keys
 from tests.support.certificates.chains import self_signed
 from tests.support.database.factories import PASSWORD, make_ca_certificate, make_client, make_namespace, make_user
 

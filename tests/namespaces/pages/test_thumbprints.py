@@ -7,7 +7,7 @@ from django.test import Client as Browser
 from django.urls import reverse
 
 from namespaces.models import Client, Namespace
-from tests.certificates.thumbprint_notations import INVALID, NOTATIONS, SHA1_NOTATIONS, THUMBPRINT
+from tests.certificates.x509.thumbprint_notations import INVALID, NOTATIONS, SHA1_NOTATIONS, THUMBPRINT
 from tests.support.database.factories import PASSWORD, make_client, make_namespace, make_user
 
 pytestmark = pytest.mark.django_db

@@ -14,9 +14,9 @@ from django.urls import reverse
 from namespaces.models import Client, Namespace
 from portal.models import Activity
 from portal.web.private_keys import PostWithoutKeys
-from tests.certificates.key_notations import CODE, ENCODED, ESCAPED, NOTATIONS, NUMBERS, OF_LANGUAGES, PEM_TEXTS
 from tests.certificates.uploads import LINE, SENSOR
-from tests.certificates.written_keys import Written, keys
+from tests.certificates.x509.key_notations import CODE, ENCODED, ESCAPED, NOTATIONS, NUMBERS, OF_LANGUAGES, PEM_TEXTS
+from tests.certificates.x509.written_keys import Written, keys
 from tests.support.browser.form_rows import posted_rows
 from tests.support.database.factories import PASSWORD, make_client, make_client_group, make_namespace, make_user
 

@@ -18,7 +18,7 @@ from certificates.authentication.types import (
     TITLES,
 )
 from namespaces.connections.refusal_reasons import SHORT
-from tests.certificates.rule_cases import (
+from tests.certificates.authentication.engine_table.rule_cases import (
     BY_THUMBPRINT,
     LINE,
     PINNED,

@@ -8,8 +8,8 @@ import pytest
 from certificates.samples.chain import ClientName, make_sample_chain
 from certificates.x509.key_masking import mask_of
 from certificates.x509.reading import to_azure_pem
-from tests.certificates.key_notations import NOTATIONS
-from tests.certificates.written_keys import keys
+from tests.certificates.x509.key_notations import NOTATIONS
+from tests.certificates.x509.written_keys import keys
 from tests.support.azure.emulator_process import GROUP, LOCATION, EmulatorProcess
 
 CHAIN = make_sample_chain([ClientName("sensor-1")], at=datetime(2026, 6, 1, 12, tzinfo=UTC))

@@ -9,8 +9,14 @@ from pathlib import Path
 import pytest
 
 from certificates.authentication.engine import Decision, authenticate
-from tests.certificates.case_table import cases
-from tests.certificates.cases import CONNACK, PRESENTS_NONE, TLS_OF_CLIENT, TLS_OF_ENDPOINT, Case
+from tests.certificates.authentication.engine_table.case_table import cases
+from tests.certificates.authentication.engine_table.cases import (
+    CONNACK,
+    PRESENTS_NONE,
+    TLS_OF_CLIENT,
+    TLS_OF_ENDPOINT,
+    Case,
+)
 from tests.emulator.mqtt import raw_client as w
 from tests.emulator.mqtt.arranging import arrange, context_of, table_plant
 from tests.emulator.mqtt.in_process import LocalPlant

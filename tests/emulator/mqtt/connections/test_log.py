@@ -13,8 +13,8 @@ from cryptography.x509.oid import NameOID
 from certificates.x509.key_masking import mask_of
 from certificates.x509.reading import to_pem
 from emulator.mqtt.recording.records import PUBLISH, evidence_of, record_of
-from tests.certificates.key_notations import NOTATIONS
-from tests.certificates.written_keys import keys
+from tests.certificates.x509.key_notations import NOTATIONS
+from tests.certificates.x509.written_keys import keys
 from tests.emulator.mqtt import raw_client as w
 from tests.emulator.mqtt.plant import Plant
 from tests.emulator.mqtt.raw_client import SECONDS, address_of, client_context, connected, wire

@@ -6,7 +6,7 @@ import pytest
 
 from certificates.authentication.engine import Decision
 from certificates.x509.reading import to_pem
-from tests.certificates.cases import Plant
+from tests.certificates.authentication.engine_table.cases import Plant
 from tests.emulator.mqtt import raw_client as w
 from tests.emulator.mqtt.arranging import arrange, context_of, table_plant
 from tests.emulator.mqtt.in_process import LocalPlant

@@ -1,6 +1,6 @@
 """Page and endpoint decide alike, for any combination of faults in certificate, chain, client, name or namespace.
 
-The fixed table (`tests.certificates.case_table`) holds each of them to expectations written by hand; here what nobody
+The fixed table (`tests.certificates.authentication.engine_table.case_table`) holds each of them to expectations written by hand; here what nobody
 wrote down is put together at random and both are asked, the page by HTTP and the endpoint over TLS and MQTT.
 """
 
@@ -21,8 +21,19 @@ from hypothesis import strategies as st
 from certificates.authentication.engine import ClientRecord, Decision, authentication_name_key
 from certificates.authentication.types import ALTERNATIVE_SOURCES
 from certificates.x509.reading import load_certificate
-from tests.certificates.arranging import arranged
-from tests.certificates.cases import DAY, DNS, EMAIL, IP, SUBJECT, THUMBPRINT, URI, Case, Plant, a_client
+from tests.certificates.authentication.engine_table.arranging import arranged
+from tests.certificates.authentication.engine_table.cases import (
+    DAY,
+    DNS,
+    EMAIL,
+    IP,
+    SUBJECT,
+    THUMBPRINT,
+    URI,
+    Case,
+    Plant,
+    a_client,
+)
 from tests.emulator.mqtt import raw_client as w
 from tests.emulator.mqtt.arranging import arrange, context_of
 from tests.emulator.mqtt.in_process import LocalPlant

@@ -1,6 +1,6 @@
 """The rows of the storm, in a process of their own that uses the storm's database and takes commands.
 
-    python -m tests.certificates.decision_service.storm_rows RESOURCE_ID TENANT AUDIENCE PRINCIPAL AT
+    python -m tests.certificates.decision_service.storms.storm_rows RESOURCE_ID TENANT AUDIENCE PRINCIPAL AT
 
 Makes the tables, a namespace with its devices, and prints the key of its endpoint. Then each line is a command, and the answer a line.
 """
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from tests.certificates.decision_service.storming import Fleet
+from tests.certificates.decision_service.storms.storming import Fleet
 
 
 def main(resource_id: str, tenant: str, audience: str, principal: str, at: str) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from cryptography import x509
 
-from tests.certificates.cases import (
+from tests.certificates.authentication.engine_table.cases import (
     CHAIN,
     CONNACK,
     DAY,

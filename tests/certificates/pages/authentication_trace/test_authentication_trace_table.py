@@ -5,9 +5,9 @@ import pytest
 from certificates.authentication.engine import authenticate
 from certificates.pages.authentication_trace import run_authentication_test
 from certificates.pages.presented_chain import PresentedChain
-from tests.certificates.arranging import arranged
-from tests.certificates.case_table import cases
-from tests.certificates.cases import Case
+from tests.certificates.authentication.engine_table.arranging import arranged
+from tests.certificates.authentication.engine_table.case_table import cases
+from tests.certificates.authentication.engine_table.cases import Case
 from tests.support.certificates.chains import AT
 
 CASES = cases(AT)

@@ -1,10 +1,10 @@
-"""The rows of the table: `cases(at)`. `tests.certificates.cases` describes a row."""
+"""The rows of the table: `cases(at)`. `tests.certificates.authentication.engine_table.cases` describes a row."""
 
 from dataclasses import replace
 from datetime import datetime
 
-from tests.certificates.cases import Case, Plant
-from tests.certificates.chain_cases import (
+from tests.certificates.authentication.engine_table.cases import Case, Plant
+from tests.certificates.authentication.engine_table.chain_cases import (
     bad_ca_rows,
     certificate_rows,
     chain_rows,
@@ -12,14 +12,14 @@ from tests.certificates.chain_cases import (
     purpose_rows,
     strength_rows,
 )
-from tests.certificates.name_cases import (
+from tests.certificates.authentication.engine_table.name_cases import (
     dns_rows,
     ip_rows,
     subject_rows,
     thumbprint_rows,
     uri_and_email_rows,
 )
-from tests.certificates.user_name_cases import name_rows, source_rows
+from tests.certificates.authentication.engine_table.user_name_cases import name_rows, source_rows
 
 
 def cases(at: datetime) -> tuple[Case, ...]:

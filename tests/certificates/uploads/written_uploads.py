@@ -3,7 +3,7 @@
 import json
 from base64 import b64encode, urlsafe_b64encode
 
-from tests.certificates.notations import OF_BYTES, OF_TEXT
+from tests.certificates.x509.notations import OF_BYTES, OF_TEXT
 from tests.support.certificates.chains import Identity
 
 

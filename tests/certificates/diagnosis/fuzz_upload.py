@@ -1,4 +1,4 @@
-"""A coverage-guided fuzzer of uploads: `python -m tests.certificates.fuzz_upload -runs=N [CORPUS]`.
+"""A coverage-guided fuzzer of uploads: `python -m tests.certificates.diagnosis.fuzz_upload -runs=N [CORPUS]`.
 
 libFuzzer (atheris) watches which branches of `certificates` an input takes, and goes on from those that take new ones. Each
 input goes the whole way: the upload form with its diagnosis, the engine as leaf and as chain, the name preview. Anything
@@ -35,8 +35,8 @@ from django.http import QueryDict
 
 from namespaces.models import Namespace
 from portal.models import User
-from tests.certificates.cases import Plant, a_client
-from tests.certificates.key_uploads import write_corpus
+from tests.certificates.authentication.engine_table.cases import Plant, a_client
+from tests.certificates.uploads.key_uploads import write_corpus
 from tests.support.certificates.chains import AT
 from tests.support.database.factories import make_ca_certificate, make_namespace, make_user
 

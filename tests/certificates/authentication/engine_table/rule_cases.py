@@ -24,7 +24,7 @@ from certificates.authentication.rules.types import (
 from certificates.x509.certificate import load_certificate, public_key_hash
 from certificates.x509.serial_numbers import serial_digits
 from namespaces.authorization.group_queries import parse_query
-from tests.certificates.cases import SUBJECT, THUMBPRINT, Plant
+from tests.certificates.authentication.engine_table.cases import SUBJECT, THUMBPRINT, Plant
 from tests.support.certificates.chains import AT, Identity, authority
 from tests.support.certificates.revocation_lists import DAY, Revoked, revocation_list, serial_of
 

@@ -1,7 +1,7 @@
 """Create a row of the table of certificates × users in the portal's database."""
 
 from namespaces.models import Namespace
-from tests.certificates.cases import Case
+from tests.certificates.authentication.engine_table.cases import Case
 from tests.support.database.factories import make_ca_certificate, make_client, make_configuration, make_namespace
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.certificates.cases import (
+from tests.certificates.authentication.engine_table.cases import (
     COMPARED,
     DNS,
     EMAIL,

@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 
-from tests.certificates.notations import OF_BYTES
-from tests.certificates.written_keys import (
+from tests.certificates.x509.notations import OF_BYTES
+from tests.certificates.x509.written_keys import (
     Written,
     b64,
     c_array,

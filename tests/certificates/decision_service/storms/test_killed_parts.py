@@ -21,7 +21,7 @@ import pytest
 
 from emulator.authority import Authority
 from tests.certificates.decision_service.deciding import AUDIENCE, HOST, DecidingPortal
-from tests.certificates.decision_service.storming import ALLOW, DENY, Fleet, Storm, visitors
+from tests.certificates.decision_service.storms.storming import ALLOW, DENY, Fleet, Storm, visitors
 from tests.support.azure.emulator_keys import put_keys
 from tests.support.azure.emulator_process import EmulatorProcess
 from tests.support.database.migrated_database import ROOT
@@ -104,7 +104,7 @@ class RowsProcess:
     """The process of `storm_rows`."""
 
     def __init__(self, environment: dict[str, str], *arguments: str) -> None:
-        command = [sys.executable, "-m", "tests.certificates.decision_service.storm_rows", *arguments]
+        command = [sys.executable, "-m", "tests.certificates.decision_service.storms.storm_rows", *arguments]
         self._process = subprocess.Popen(
             command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )

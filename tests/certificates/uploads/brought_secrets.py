@@ -4,9 +4,9 @@ from functools import cache
 
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from tests.certificates.key_uploads import key_files
 from tests.certificates.uploads import RSA_SENSOR, SENSOR, uploads
-from tests.certificates.written_keys import keys
+from tests.certificates.uploads.key_uploads import key_files
+from tests.certificates.x509.written_keys import keys
 from tests.key_watch.traces import KeyTraces
 
 

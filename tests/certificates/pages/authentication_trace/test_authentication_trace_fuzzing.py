@@ -10,7 +10,7 @@ from certificates.pages.authentication_trace import run_authentication_test
 from certificates.pages.presented_chain import PresentedChain
 from namespaces.models import Namespace, Role
 from namespaces.rights import Rights
-from tests.certificates.cases import IP, THUMBPRINT, Plant
+from tests.certificates.authentication.engine_table.cases import IP, THUMBPRINT, Plant
 from tests.certificates.x509.test_fuzzing import mutated
 from tests.support.certificates.chains import AT, Identity, self_signed
 from tests.support.database.factories import make_ca_certificate, make_client, make_configuration, make_namespace

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
     pkcs12,
 )
 
-from tests.certificates.key_uploads import PASSPHRASE
+from tests.certificates.uploads.key_uploads import PASSPHRASE
 from tests.support.certificates.seeded_keys import dsa_key, rsa_key
 
 AnyKey = (
