@@ -2,7 +2,15 @@
 
 from collections.abc import Sequence
 
-from certificates.models import CACertificate, IssuerBinding, RevocationList
+from certificates.models import (
+    CACertificate,
+    FirstContact,
+    IssuerBinding,
+    RegisteredDevice,
+    RegistrationTemplate,
+    RevocationList,
+    WaitingDevice,
+)
 from certificates.x509.certificate import public_key_hash
 from namespaces.decision_changes import decisions_changed
 from sync.models import SyncedModel
@@ -11,8 +19,8 @@ _OF_A_LIST = ("der", "signer_key", "number", "this_update", "next_update", "entr
 
 
 def hand_over_rules(rows: Sequence[SyncedModel]) -> None:
-    """Let the binding and the revocation list of each CA certificate that is being deleted count for one that stays and has its key,
-    such as its renewal. Called in the transaction of the deletion.
+    """Let the binding, the revocation list and the first contact of each CA certificate that is being deleted count for one that
+    stays and has its key, such as its renewal. Called in the transaction of the deletion.
     """
     for row in rows:
         if isinstance(row, CACertificate) and row.deleted_at is not None:
@@ -39,7 +47,18 @@ def _hand_over(row: CACertificate, heir: CACertificate) -> None:
         for name in _OF_A_LIST:
             setattr(theirs, name, getattr(held, name))
         theirs.save(update_fields=_OF_A_LIST)
+    _hand_over_first_contact(row, heir)
     decisions_changed(row.namespace_id)
+
+
+def _hand_over_first_contact(row: CACertificate, heir: CACertificate) -> None:
+    """Let the heir go on registering devices, with what counts against the limits, unless it has a template of its own."""
+    own = RegistrationTemplate.objects.select_for_update(of=("self",)).filter(ca=row)
+    if own.exists() and not RegistrationTemplate.objects.filter(ca=heir).exists():
+        own.update(ca=heir)
+        RegisteredDevice.objects.filter(ca=row).update(ca=heir)
+    if RegistrationTemplate.objects.filter(ca=heir).exclude(mode=FirstContact.OFF).exists():
+        WaitingDevice.objects.filter(ca=row).update(ca=heir)
 
 
 def _is_newer(held: RevocationList, theirs: RevocationList) -> bool:
