@@ -9,6 +9,7 @@ class CertificatesConfig(AppConfig):
         from certificates import menu
         from certificates.actions.ca_changes import CA_CERTIFICATE
         from certificates.actions.calendar_feeds import end_calendar_feeds
+        from certificates.actions.decision_rules.alarm_decisions import settle_undecided_here
         from certificates.actions.decision_rules.handing_over import hand_over_rules
         from certificates.actions.decision_rules.kinds import RULE_KINDS
         from certificates.actions.decision_rules.let_in import note_let_in
@@ -54,6 +55,7 @@ class CertificatesConfig(AppConfig):
         registry.register(CACertificate, next_expiries=next_expiries)
         registry.register_change_observer(note_changed_clients)
         registry.register_change_observer(hand_over_rules)
+        registry.register_change_observer(settle_undecided_here)
         register_ca_certificates(uploaded_cas, trusted_cas)
         for kind in (CA_CERTIFICATE, team_change_of(CA_CERTIFICATE), *RULE_KINDS, *FIRST_CONTACT_KINDS):
             register_kind(kind)

@@ -14,8 +14,10 @@ from certificates.pages.decision_mode.mode import shown_mode, state_poll
 from certificates.pages.decision_mode.replay import replay
 from certificates.pages.decision_rules.activity import decision_activity
 from namespaces.access import get_configuration, get_namespace
+from namespaces.control.rules.policy import Need
 from namespaces.models import PREVIEW, DecisionPoint, Namespace, NamespaceConfiguration, SwitchCheck
 from namespaces.pages.az_commands import azure_decides_command
+from namespaces.pages.control.change_set_list import waiting_about
 from namespaces.pages.overview.deciding import Mode
 from namespaces.pages.recreation.parts import namespace_part
 from namespaces.rights import Verb
@@ -121,7 +123,7 @@ def _page(
     *,
     status: int = 200,
 ) -> HttpResponse:
-    shown = shown_mode(namespace, row)
+    shown, now = shown_mode(namespace, row), timezone.now()
     part = namespace_part(namespace)
     way_back = azure_decides_command(namespace.resource_id, {**part.envelope, "properties": part.properties}, PREVIEW)
     context = namespace_context(
@@ -130,8 +132,9 @@ def _page(
         row=row,
         form=form,
         shown=shown,
-        activity=decision_activity(namespace, at=timezone.now()),
+        activity=decision_activity(namespace, at=now),
         way_back=way_back,
+        requests=waiting_about(request.user, namespace, Need.DECISION_MODE, at=now),
         opened=opened_with(request, row),
         state_poll=state_poll(row, shown),
         chooses_portal=form.is_bound

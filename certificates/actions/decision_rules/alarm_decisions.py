@@ -1,15 +1,19 @@
 """Decisions about alarms of revoked certificates that were let in, and the report of one that no log shows."""
 
+from collections.abc import Sequence
+
 from django.utils import timezone
 
 from certificates.actions.decision_rules.let_in import store_alarms
 from certificates.models import RevocationAlarm, RevokedCertificate
+from namespaces.actions.decision_points import is_decided_here
 from namespaces.actions.resources import commit, current
-from namespaces.models import Client, DecisionPoint, Namespace
+from namespaces.models import Client, DecisionPoint, Namespace, NamespaceConfiguration
 from namespaces.rules.errors import RuleError
 from portal import activity
 from portal.models import User
 from sync.control import one_transaction
+from sync.models import SyncedModel
 
 State = RevocationAlarm.State
 VERBS = {State.SETTLED: "Settle revocation alarm", State.DISABLED: "Disable client after alarm"}
@@ -31,13 +35,7 @@ def decide_revocation_alarm(actor: User, *, alarm: RevocationAlarm, decision: Re
             before = client.describe()
             client.state = Client.ConnectionState.DISABLED
             commit(actor, client, "Update client", before)
-        activity.record(
-            actor,
-            verb=VERBS[decision],
-            **client.in_activity(),
-            before={"certificate_subject": alarm.subject, "thumbprint": alarm.thumbprint},
-            after=None,
-        )
+        activity.record(actor, verb=VERBS[decision], **client.in_activity(), before=_certificate_of(alarm), after=None)
 
 
 def report_let_in(actor: User, *, revoked: RevokedCertificate) -> RevocationAlarm:
@@ -68,3 +66,42 @@ def close_released(revoked: RevokedCertificate) -> None:
     same = {"thumbprint": revoked.thumbprint} if revoked.thumbprint else {"serial": revoked.serial}
     about = about.filter(**same)
     about.update(state=State.RELEASED, decided_at=timezone.now(), decided_by=revoked.released_by)
+
+
+def settle_undecided_here(rows: Sequence[SyncedModel]) -> None:
+    """Settle the alarms of each namespace about which this portal is to decide no longer, inside the caller's transaction.
+
+    They say that its rules were passed by. Where Azure decides, no rule counts, so nobody has anything left to settle.
+    """
+    for row in rows:
+        if isinstance(row, NamespaceConfiguration):
+            point = DecisionPoint.objects.filter(namespace=row.namespace_id).first()
+            if not is_decided_here(row, point):
+                _settle_all(row.namespace_id)
+
+
+def _settle_all(namespace_pk: int) -> None:
+    found = RevocationAlarm.objects.open().filter(namespace=namespace_pk).select_for_update(of=("self",))
+    alarms = list(found.select_related("client__namespace", "client__team").order_by("pk"))
+    if not alarms:
+        return
+    RevocationAlarm.objects.filter(pk__in=[each.pk for each in alarms]).update(
+        state=State.SETTLED, decided_at=timezone.now(), decided_by=None
+    )
+    activity.record_many(
+        [
+            activity.entry_of(
+                None,
+                verb=VERBS[State.SETTLED],
+                **each.client.in_activity(),
+                reason="This portal no longer decides about connections.",
+                before=_certificate_of(each),
+                after=None,
+            )
+            for each in alarms
+        ]
+    )
+
+
+def _certificate_of(alarm: RevocationAlarm) -> dict[str, str]:
+    return {"certificate_subject": alarm.subject, "thumbprint": alarm.thumbprint}

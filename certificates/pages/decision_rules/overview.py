@@ -5,7 +5,15 @@ from dataclasses import dataclass
 
 from django.db.models import Sum
 
-from certificates.models import CACertificate, IssuerBinding, PinnedKey, RevocationList, RevokedCertificate
+from certificates.models import (
+    CACertificate,
+    FirstContact,
+    IssuerBinding,
+    PinnedKey,
+    RegistrationTemplate,
+    RevocationList,
+    RevokedCertificate,
+)
 from certificates.pages.decision_rules.vouching import Vouching, vouching_of
 from namespaces.models import Client, Namespace
 
@@ -24,6 +32,7 @@ class RulesOverview:
     """The rules of a namespace, of what the person sees. `listed` counts the certificates on revocation lists, `pinned` clients."""
 
     bindings: Sequence[ShownBinding]
+    templates: Sequence[RegistrationTemplate]  # those that are on, by the name of their CA certificate
     revoked: int
     lists: int
     listed: int
@@ -34,7 +43,9 @@ def rules_overview(namespace: Namespace) -> RulesOverview:
     cas = CACertificate.visible_to(namespace.sight).present().filter(namespace=namespace.pk).order_by("name")
     pinned = PinnedKey.objects.filter(client__in=Client.visible_to(namespace.sight).present().order_by().values("pk"))
     lists = RevocationList.objects.filter(ca__in=cas.order_by().values("pk"), added_at__isnull=False)
+    templates = RegistrationTemplate.objects.filter(ca__in=cas.order_by().values("pk")).exclude(mode=FirstContact.OFF)
     return RulesOverview(
+        templates=list(templates.select_related("ca").order_by("ca__name")),
         bindings=[_shown(namespace, row) for row in cas.select_related("binding")],
         revoked=RevokedCertificate.objects.visible_to(namespace.sight)
         .in_force()

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from namespaces.access import visible_namespaces, with_rights
 from namespaces.control.cases import waiting_for
+from namespaces.control.rules.policy import Need
 from namespaces.control.visibility import visible_change_sets
 from namespaces.models import ChangeSet, Namespace
 from portal.listing import page_of
@@ -77,6 +78,13 @@ def _waiting_in(user: User, namespace: Namespace, at: datetime) -> list[ChangeSe
     for each in found:
         each.namespace = namespace
     return waiting_for(user, found, at)
+
+
+def waiting_about(user: User, namespace: Namespace, need: Need, *, at: datetime) -> list[ChangeSet]:
+    """Return the change sets that wait for approval because of one kind of change, the newest first."""
+    rows = visible_change_sets(user, namespace).filter(state=State.OPEN, expires_at__gt=at)
+    found = rows.select_related("requested_by").order_by("-pk")[:MOST_ASKED]
+    return [each for each in found if need in each.needs]
 
 
 def bell_line(user: User) -> BellLine | None:

@@ -9,8 +9,19 @@ from django.test import Client as Browser
 from django.urls import reverse
 from django.utils import timezone
 
+from certificates.actions.decision_mode import let_azure_decide
 from certificates.models import RevocationAlarm, RevokedCertificate
-from namespaces.models import ConnectionAttempt, DecisionPoint, Namespace, NamespaceConfiguration, SwitchCheck
+from namespaces.actions.change_sets.decisions import decline
+from namespaces.actions.change_sets.requests import keep_draft, request_approval
+from namespaces.control.gate import NeedsApproval
+from namespaces.models import (
+    ConnectionAttempt,
+    ControlPolicy,
+    DecisionPoint,
+    Namespace,
+    NamespaceConfiguration,
+    SwitchCheck,
+)
 from namespaces.rules.configuration import NO_WEBHOOK
 from portal.models import User
 from tests.support.browser.editions import edition_of
@@ -22,6 +33,7 @@ from tests.support.database.factories import (
     make_namespace,
     make_revoked_certificate,
     make_user,
+    owner_of,
 )
 
 pytestmark = pytest.mark.django_db
@@ -75,6 +87,23 @@ def test_the_three_states_are_told_apart(client: Browser, namespace: Namespace) 
     page = shown(client, namespace)
     assert (hooks(page, "mode"), hooks(page, "confirmation")) == (["other"], [])
     assert "https://elsewhere.example.com/hook" in page
+
+
+def test_a_switch_that_waits_for_approval_is_named_with_its_link(client: Browser, namespace: Namespace) -> None:
+    ControlPolicy.objects.create(namespace=namespace, enabled=True)
+    switch_on(namespace)
+    con, owner = User.objects.get(username="con"), owner_of(namespace)
+    row = NamespaceConfiguration.objects.get()
+    with pytest.raises(NeedsApproval) as held:
+        let_azure_decide(con, configuration=row)
+    draft = keep_draft(con, held.value)
+    assert hooks(shown(client, namespace), "waits-for-approval") == []
+    asked = request_approval(con, change_set=draft, title="Back to Azure", reason="A test.")
+    page = shown(client, namespace)
+    assert hooks(page, "waits-for-approval") == [str(asked.pk)]
+    assert reverse("namespaces:change_set_detail", args=[namespace.pk, asked.pk]) in page
+    decline(owner, change_set=asked, reason="Not now.")
+    assert hooks(shown(client, namespace), "waits-for-approval") == []
 
 
 def test_the_overview_names_who_decides(client: Browser, namespace: Namespace) -> None:

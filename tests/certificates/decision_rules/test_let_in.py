@@ -9,10 +9,13 @@ from django.test import Client as Browser
 from django.urls import reverse
 from django.utils import timezone
 
+from certificates.actions.decision_mode import let_azure_decide
 from certificates.actions.decision_rules.revocations import release_certificate
 from certificates.models import RevocationAlarm, RevocationList, RevokedCertificate
 from certificates.x509.certificate import load_certificate
-from namespaces.models import Client, ConnectionAttempt, ControlPolicy, DecisionPoint
+from namespaces.actions.configuration import update_configuration
+from namespaces.actions.decision_points import endpoint_url
+from namespaces.models import Client, ConnectionAttempt, ControlPolicy, DecisionPoint, NamespaceConfiguration
 from namespaces.pages.overview.health import summarize
 from portal.models import Activity, NoticeRecipient, OutgoingMail
 from tests.certificates.decision_rules.arranging import OWN_RIGHTS, Plant
@@ -97,6 +100,29 @@ def test_it_is_no_alarm_before_the_switch_or_where_this_portal_decided(plant: Le
     assert plant.connects() == []
     DecisionPoint.objects.update(switched_at=None)
     assert plant.connects() == []
+
+
+def test_alarms_are_settled_when_this_portal_no_longer_decides(plant: Let, client: Browser, settings: Any) -> None:
+    settings.DECISIONS_URL = "https://decide.example.com"
+    row = NamespaceConfiguration.objects.get()
+    NamespaceConfiguration.objects.update(webhook_url=endpoint_url(DecisionPoint.objects.get()))
+    plant.revoke(client_name="press-1")
+    RevokedCertificate.objects.update(revoked_at=plant.at - HOUR)
+    assert plant.connects() == [(State.OPEN, 1)]
+    row.refresh_from_db()
+    values = {"state": row.state, "sources": row.sources, "max_expiry_hours": row.max_expiry_hours}
+    owner = owner_of(plant.namespace)
+    update_configuration(owner, configuration=row, max_sessions=row.max_sessions + 1, **values)
+    assert RevocationAlarm.objects.open().exists()  # another setting changes nothing about that
+    row.refresh_from_db()
+    let_azure_decide(owner, configuration=row)
+    alarm = RevocationAlarm.objects.get()
+    assert (alarm.state, alarm.decided_by) == (State.SETTLED, None)
+    entry = Activity.objects.get(verb="Settle revocation alarm")
+    assert (entry.actor, entry.object_name, bool(entry.reason)) == (None, "press-1", True)
+    client.login(username="ada", password=PASSWORD)
+    page = client.get(reverse("certificates:revoked_list", args=[plant.namespace.pk])).content.decode()
+    assert re.findall(r'data-let-in="(\w+)"', page) == ["settled"]
 
 
 def test_the_ca_above_it_and_its_revocation_list_count_too(plant: Let, client: Browser) -> None:

@@ -1,5 +1,6 @@
 """Registration on first contact through the pages: the template, waiting devices and blocked names."""
 
+import re
 from typing import Any
 
 import pytest
@@ -178,3 +179,15 @@ def test_other_teams_devices_are_hidden_and_left_alone(place: Place) -> None:
     for name, hook in (("waiting_devices", "data-waiting-device"), ("blocked_names", "data-blocked-name")):
         assert hook not in browser.get(place.url(name)).content.decode()
         assert hook in place.get(name)
+
+
+def test_the_rules_list_the_templates_that_are_on(place: Place) -> None:
+    def listed() -> list[str]:
+        return re.findall(r'data-template="([^"]+)"', place.browser.get(place.url("rules")).content.decode())
+
+    assert listed() == []
+    place.save()
+    assert listed() == ["line-ca"]
+    assert place.url("ca_certificate_contact", "line-ca") in place.browser.get(place.url("rules")).content.decode()
+    place.save(mode="off", edition="1")
+    assert listed() == []
