@@ -11,8 +11,7 @@ from django.utils import timezone
 
 from certificates.actions.decision_mode import let_azure_decide
 from certificates.models import RevocationAlarm, RevokedCertificate
-from namespaces.actions.change_sets.decisions import decline
-from namespaces.actions.change_sets.requests import keep_draft, request_approval
+from namespaces.actions.change_sets.requests import keep_draft, request_approval, withdraw
 from namespaces.control.gate import NeedsApproval
 from namespaces.models import (
     ConnectionAttempt,
@@ -33,7 +32,6 @@ from tests.support.database.factories import (
     make_namespace,
     make_revoked_certificate,
     make_user,
-    owner_of,
 )
 
 pytestmark = pytest.mark.django_db
@@ -92,8 +90,7 @@ def test_the_three_states_are_told_apart(client: Browser, namespace: Namespace) 
 def test_a_switch_that_waits_for_approval_is_named_with_its_link(client: Browser, namespace: Namespace) -> None:
     ControlPolicy.objects.create(namespace=namespace, enabled=True)
     switch_on(namespace)
-    con, owner = User.objects.get(username="con"), owner_of(namespace)
-    row = NamespaceConfiguration.objects.get()
+    con, row = User.objects.get(username="con"), NamespaceConfiguration.objects.get()
     with pytest.raises(NeedsApproval) as held:
         let_azure_decide(con, configuration=row)
     draft = keep_draft(con, held.value)
@@ -102,7 +99,7 @@ def test_a_switch_that_waits_for_approval_is_named_with_its_link(client: Browser
     page = shown(client, namespace)
     assert hooks(page, "waits-for-approval") == [str(asked.pk)]
     assert reverse("namespaces:change_set_detail", args=[namespace.pk, asked.pk]) in page
-    decline(owner, change_set=asked, reason="Not now.")
+    withdraw(con, change_set=asked)
     assert hooks(shown(client, namespace), "waits-for-approval") == []
 
 
