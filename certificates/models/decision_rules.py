@@ -68,7 +68,9 @@ class RevocationList(models.Model):
     added_at = models.DateTimeField(null=True)  # since when this list counts
     added_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     url = models.CharField(max_length=500, blank=True)
-    asked_at = models.DateTimeField(null=True)  # the last request to `url`
+    asked_at = models.DateTimeField(
+        null=True
+    )  # the last request to `url`; None while one that a person wants has not ended
     due_at = models.DateTimeField(null=True)  # the next one
     failed_code = models.CharField(max_length=40, blank=True)  # of the last request, "" where it succeeded
     failed_sentence = models.TextField(blank=True)
@@ -80,6 +82,11 @@ class RevocationList(models.Model):
 
     def __str__(self) -> str:
         return f"Revocation list of {self.ca}"
+
+    @property
+    def is_being_fetched(self) -> bool:
+        """Return whether a request that a person wants has not ended yet."""
+        return bool(self.url) and self.asked_at is None and self.due_at is not None
 
 
 class StaleList(models.TextChoices):

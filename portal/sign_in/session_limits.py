@@ -19,7 +19,7 @@ POLLING_ELEMENTS = frozenset(
         *("bell", "live", "newer", "sync-poll", "overview", "namespaces", "sync-figures", "comparison", "rollover"),
         *("import-poll", "attempts-came", "export-progress"),
         *("class-board", "seat-bar", "seat-look", "device-live", "decision-state"),
-        *("lab-poll", "progress-notice", "change-set-steps"),
+        *("lab-poll", "progress-notice", "change-set-steps", "list-poll"),
     }
 )
 

@@ -92,7 +92,7 @@ def set_list_address(actor: User, *, ca: CACertificate, url: str) -> None:
             return
         before = {"url": found.url} if found is not None else None
         found = found or RevocationList(namespace=row.namespace, ca=row)
-        found.url, found.due_at = url, timezone.now() if url else None
+        found.url, found.asked_at, found.due_at = url, None, timezone.now() if url else None
         found.failed_code = found.failed_sentence = ""
         found.failures = 0
         found.save()
@@ -107,7 +107,7 @@ def fetch_soon(actor: User, *, ca: CACertificate) -> None:
     """Fetch the list of this CA now, before it is due. Raise RuleError."""
     with one_transaction():
         row = current(actor, ca)
-        if not RevocationList.objects.filter(ca=row).exclude(url="").update(due_at=timezone.now()):
+        if not RevocationList.objects.filter(ca=row).exclude(url="").update(due_at=timezone.now(), asked_at=None):
             raise RuleError("", "no-address", f"No address is set for the revocation list of {row.name}.")
         send_on_commit(FETCH_TASK)
 

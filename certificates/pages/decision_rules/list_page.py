@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.conf import settings
+from django.http import QueryDict
 
 from certificates.models import CACertificate, DecisionRules, RevocationList, StaleList
 from certificates.x509.certificate import public_key_hash
 from namespaces.models import Namespace
+from namespaces.pages.sync_polling import MOST_ROWS, Poll
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,10 @@ class ShownList:
     state: str
     may_change: bool
 
+    @property
+    def is_being_fetched(self) -> bool:
+        return self.row is not None and self.row.is_being_fetched
+
 
 @dataclass(frozen=True)
 class ListPage:
@@ -32,6 +38,15 @@ class ListPage:
     lists: Sequence[ShownList]
     refuses_stale: bool
     hosts: Sequence[str]
+
+    def poll(self, round_: int = 0) -> Poll:
+        """Return which CA certificates to ask about again: those whose lists are being fetched."""
+        return Poll([each.ca.pk for each in self.lists if each.is_being_fetched][:MOST_ROWS], round_)
+
+    def came_of(self, query: QueryDict) -> list[ShownList]:
+        """Return those that a poll asked about and that are not being fetched any more."""
+        asked = set(query.getlist("row")[:MOST_ROWS])
+        return [each for each in self.lists if str(each.ca.pk) in asked and not each.is_being_fetched]
 
 
 def list_page(namespace: Namespace, *, at: datetime) -> ListPage:

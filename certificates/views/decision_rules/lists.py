@@ -20,6 +20,7 @@ from namespaces.rights import Verb
 from namespaces.rules.errors import RuleError
 from namespaces.views.context import namespace_context
 from namespaces.views.resources.refusals import observe_refusal
+from portal.listing import whole_number
 from portal.web.responses import PageRequest, go_to, render_page
 
 LISTS = "certificates:ca_certificate_crls"
@@ -27,10 +28,15 @@ LISTS = "certificates:ca_certificate_crls"
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def ca_certificate_crls(request: PageRequest, pk: int) -> HttpResponseBase:
-    """List the revocation lists of a namespace. A POST uploads one: the CA that issued it is found by its key."""
+    """List the revocation lists of a namespace. A POST uploads one: the CA that issued it is found by its key.
+
+    For `round`, only those that a page waits for and that have come.
+    """
     is_upload = request.method == "POST"
     verb = Verb.CONTRIBUTE if is_upload else Verb.READ
     namespace = get_namespace(request.user, pk, verb, model=CACertificate if is_upload else None)
+    if request.htmx and "round" in request.GET:
+        return _fetched(request, namespace)
     rows = CACertificate.visible_to(namespace.sight).present().filter(namespace=pk).exclude(der=b"").order_by("pk")
     files = request.FILES if is_upload else None
     form = RevocationListForm(request.POST if is_upload else None, files, cas=list(rows))
@@ -47,6 +53,14 @@ def ca_certificate_crls(request: PageRequest, pk: int) -> HttpResponseBase:
     if form.is_bound:
         observe_refusal(request.user, pk, form)
     return _page(request, namespace, form, status=422 if form.is_bound else 200)
+
+
+def _fetched(request: PageRequest, namespace: Namespace) -> HttpResponse:
+    """Answer a page that waits for lists that are being fetched."""
+    context = _context(request, namespace, _empty())
+    listing, round_ = context["listing"], whole_number(request.GET.get("round", ""), digits=6) or 0
+    context |= {"poll": listing.poll(round_), "came": listing.came_of(request.GET)}
+    return render_page(request, "certificates/revocation_list_poll.html", context)
 
 
 @require_safe
@@ -120,6 +134,8 @@ def _page(
 
 
 def _context(request: PageRequest, namespace: Namespace, form: RevocationListForm, **more: Any) -> dict[str, Any]:
-    own = {"listing": list_page(namespace, at=timezone.now()), "enforcement": enforcement_of(namespace), "form": form}
+    own: dict[str, Any] = {"listing": list_page(namespace, at=timezone.now()), "form": form}
+    own["enforcement"] = enforcement_of(namespace)
+    own["poll"] = own["listing"].poll()
     own["may_upload"] = bool(namespace.rights.reach(CACertificate))
     return namespace_context(request, namespace, **own, menu_current="certificates:rules", **more)

@@ -216,6 +216,38 @@ def test_a_list_is_fetched_from_an_allowed_host_and_again_when_due(place: Place,
     assert 'data-code="older"' in place.page()
 
 
+def test_the_page_waits_until_a_list_is_fetched(place: Place, server: Server) -> None:
+    def answer() -> str:
+        page = place.as_("reader").get(
+            reverse("certificates:ca_certificate_crls", args=[place.namespace.pk]),
+            {"row": place.list.ca_id, "round": 1},
+            headers={"HX-Request": "true"},
+        )
+        return str(page.content.decode())
+
+    def is_polled(page: str) -> bool:
+        return bool(re.search(r'id="list-poll" hx-get', page))
+
+    assert not is_polled(place.page())
+    place.post("uploader", "address", url=server.url)
+    for data in (FIRST, NEWER):
+        server.answer = data
+        assert is_polled(place.page())
+        assert "data-being-fetched" in place.page()
+        assert is_polled(answer())
+        assert "data-state" not in answer()  # nothing has come
+        fetch_revocation_lists()
+        came = answer()
+        assert not is_polled(came)
+        assert re.findall(r'data-list="([\w-]+)" data-state="\w+"\s+hx-swap-oob', came) == ["line-ca"]
+        assert "data-being-fetched" not in came
+        assert not is_polled(place.page())
+        place.post("uploader", "fetch")
+    server.status = 404
+    fetch_revocation_lists()
+    assert 'data-code="status"' in answer()
+
+
 @pytest.mark.parametrize(
     ("answer", "code"),
     [
