@@ -162,6 +162,9 @@ class LocalPlant:
         self._records += self.store.connections(self.namespace_id, after, 10_000)
         return list(self._records)
 
+    def attempts_of(self, session_name: str) -> list[dict[str, Any]]:
+        return [r for r in self.log() if r["properties"]["sessionName"] == session_name]
+
     def logged(self, category: str) -> list[dict[str, Any]]:
         return [record for record in self.log() if record["category"] == category]
 

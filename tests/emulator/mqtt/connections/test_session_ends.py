@@ -1,12 +1,14 @@
 """Connections end with a reason when their client or CA certificate is disabled, deleted or expired."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, tzinfo
+from pathlib import Path
 
 import pytest
 
 from certificates.samples.chain import ClientName, make_sample_chain
 from emulator.mqtt.connect_decision import authentication
+from emulator.mqtt.listeners import endpoints
 from tests.emulator.mqtt import raw_client as w
 from tests.emulator.mqtt.in_process import LocalPlant
 from tests.emulator.mqtt.raw_client import connected, wire
@@ -38,6 +40,15 @@ def an_hour_passes(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
         monkeypatch.setattr(authentication, "datetime", Later)
 
     return advance
+
+
+@pytest.fixture
+def swept_plant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalPlant]:
+    """One that looks for expired certificates ten times a second."""
+    monkeypatch.setattr(endpoints, "_SWEEP_SECONDS", 0.1)
+    made = LocalPlant(tmp_path)
+    yield made
+    made.close()
 
 
 @pytest.mark.parametrize("version", [4, 5])
@@ -93,30 +104,30 @@ def test_connections_survive_while_another_ca_still_verifies_them(local_plant: L
 
 
 def test_a_certificate_that_expires_ends_its_connection(
-    local_plant: LocalPlant, an_hour_passes: Callable[[], None]
+    swept_plant: LocalPlant, an_hour_passes: Callable[[], None]
 ) -> None:
     now = datetime.now(UTC)
     short = make_sample_chain([ClientName("press-07")], at=now, lifetime=timedelta(minutes=50), label="Short")
-    local_plant.upload("short", short.intermediate.certificate_der)
-    local_plant.chain = short
-    with connected(local_plant, "s") as opened:
+    swept_plant.upload("short", short.intermediate.certificate_der)
+    swept_plant.chain = short
+    with connected(swept_plant, "s") as opened:
         assert opened.silent()
         an_hour_passes()
-        assert_says_why(opened.expect_end(0x87), local_plant)
-    assert ends(local_plant)[0] == ("ClientAuthenticationError", "within-validity")
+        assert_says_why(opened.expect_end(0x87), swept_plant)
+    assert ends(swept_plant)[0] == ("ClientAuthenticationError", "within-validity")
 
 
-def test_a_ca_that_expires_ends_its_connections(local_plant: LocalPlant, an_hour_passes: Callable[[], None]) -> None:
+def test_a_ca_that_expires_ends_its_connections(swept_plant: LocalPlant, an_hour_passes: Callable[[], None]) -> None:
     now = datetime.now(UTC)
     ca = authority("Short CA", at=now, not_after=now + timedelta(minutes=50))
     leaf = ca.issue("press-07")
-    local_plant.upload("short", ca.der)
-    certificate, key = local_plant.folder / "short.crt", local_plant.folder / "short.key"
+    swept_plant.upload("short", ca.der)
+    certificate, key = swept_plant.folder / "short.crt", swept_plant.folder / "short.key"
     certificate.write_bytes(leaf.pem)
     key.write_bytes(leaf.key_pem)
-    context = w.client_context(local_plant, None)
+    context = w.client_context(swept_plant, None)
     context.load_cert_chain(certificate, key)
-    with wire(local_plant, context=context) as opened:
+    with wire(swept_plant, context=context) as opened:
         opened.send(w.connect("s", "press-07"))
         assert opened.expect(w.CONNACK).reason == 0
         assert opened.silent()

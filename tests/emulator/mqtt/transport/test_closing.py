@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from emulator.mqtt.listeners import namespace_endpoint
+from emulator.mqtt.transport import tls
 from tests.emulator.mqtt import raw_client as w
 from tests.emulator.mqtt.in_process import LocalPlant
 from tests.emulator.mqtt.plant import Plant
@@ -52,8 +54,11 @@ def test_acknowledgements_behind_disconnect_are_not_reset(plant: Plant, version:
         opened.tls.unwrap()  # raises unless the endpoint answers with its own close_notify
 
 
-def test_a_client_that_stays_after_disconnect_is_closed(plant: Plant) -> None:
-    with connected(plant, uuid.uuid4().hex) as opened:
+def test_a_client_that_stays_after_disconnect_is_closed(
+    local_plant: LocalPlant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tls, "GOODBYE_SECONDS", 0.2)
+    with connected(local_plant, uuid.uuid4().hex) as opened:
         opened.send(w.disconnect())
         assert read_to_the_end(opened) == b""
 
@@ -126,7 +131,8 @@ def test_a_websocket_that_the_endpoint_closes_waits_for_the_answer(plant: Plant,
         assert read_to_the_end(opened) == b""
 
 
-def test_clients_that_stay_do_not_hold_up_the_end(tmp_path: Path) -> None:
+def test_clients_that_stay_do_not_hold_up_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(namespace_endpoint, "STOP_SECONDS", 0.2)
     plant = LocalPlant(tmp_path)
     with connected(plant, "a") as first, connected(plant, "b", "robot-1"):
         first.send(w.disconnect())

@@ -69,6 +69,8 @@ def test_a_reader_that_stops_reading_loses_qos_0_and_costs_bounded_memory(own_pl
 
 def test_a_client_that_never_reads_its_answers_is_not_read_any_more(own_plant: Plant) -> None:
     with connected(own_plant, "deaf") as deaf, connected(own_plant, "other", "robot-1") as other:
+        # A small buffer is soon full of answers, for which the emulator would else work for seconds.
+        deaf.tls.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8_192)
         before = memory_of(own_plant)
         taken = sent_without_reading(deaf, w.PINGREQ * 8_000, 8)
         assert other.silent()

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from emulator.mqtt.transport import tls
 from tests.emulator.mqtt import raw_client as w
+from tests.emulator.mqtt.in_process import LocalPlant
 from tests.emulator.mqtt.plant import V3, V5, Plant, connect
-from tests.emulator.mqtt.raw_client import Wire, connected, open_wire
+from tests.emulator.mqtt.raw_client import Target, Wire, connected, open_wire
 
 BOTH = pytest.mark.parametrize("version", [V3, V5], ids=["3.1.1", "5"])
 BINARY, TEXT, CLOSE, PING, PONG = 0x82, 0x81, 0x88, 0x89, 0x8A
@@ -67,7 +69,7 @@ def frame(first: int, payload: bytes) -> bytes:
 
 
 @contextmanager
-def opened(plant: Plant) -> Iterator[Wire]:
+def opened(plant: Target) -> Iterator[Wire]:
     found = open_wire(plant)
     with found.tls:
         yield found
@@ -184,17 +186,24 @@ def test_nothing_behind_a_close_frame_is_heard(plant: Plant) -> None:
     ids=["ping", "close", "packet", "text", "nonsense"],
 )
 @pytest.mark.parametrize("goodbye", [w.disconnect(), w.connect("again", "press-07")], ids=["DISCONNECT", "error"])
-def test_nothing_behind_the_end_of_the_mqtt_connection_is_heard(plant: Plant, goodbye: bytes, behind: bytes) -> None:
+def test_nothing_behind_the_end_of_the_mqtt_connection_is_heard(
+    local_plant: LocalPlant,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    goodbye: bytes,
+    behind: bytes,
+) -> None:
+    monkeypatch.setattr(tls, "GOODBYE_SECONDS", 0.2)
     name = uuid.uuid4().hex
-    with opened(plant) as found:
+    with opened(local_plant) as found:
         found.send(handshake())
         answer(found)
         found.send(frame(BINARY, w.connect(name, "press-07")) + frame(BINARY, goodbye) + behind)
         said = answer_to_the_end(found)
     assert said.count(NORMAL_CLOSE) == 1
     assert said.endswith(NORMAL_CLOSE)
-    assert [r["category"] for r in plant.attempts_of(name)] == ["SuccessfulMqttConnections", "MqttDisconnections"]
-    assert "Traceback" not in plant.emulator.log()
+    assert [r["category"] for r in local_plant.attempts_of(name)] == ["SuccessfulMqttConnections", "MqttDisconnections"]
+    assert [record for record in caplog.records if record.exc_info] == []
 
 
 @pytest.mark.parametrize(
