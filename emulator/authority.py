@@ -231,7 +231,8 @@ def _key_pem(key: Key) -> bytes:
 
 def _load_key(path: Path) -> Key:
     try:
-        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+        # The key is our own: whether it is prime, which takes longer than everything else here, was seen to when it was made.
+        key = serialization.load_pem_private_key(path.read_bytes(), None, unsafe_skip_rsa_key_validation=True)
     except (OSError, ValueError) as error:
         raise AuthorityError(f"Cannot read {path} ({error}). Delete the emulator-* files beside it.") from error
     if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):

@@ -8,6 +8,8 @@ import signal
 import ssl
 import subprocess
 import sys
+import time
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -26,6 +28,8 @@ GROUP = "rg-tests"
 # A session may connect again at once: tests and benchmarks need not wait a second.
 WITHOUT_CONNECT_RATE = {"EMULATOR_CONNECTS_PER_SECOND": "0"}
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+# A connection is used again within this time, before any emulator of the tests closes it as idle.
+REUSED_WITHIN_SECONDS = 0.5
 
 
 class EmulatorProcess(ConnectionDetails):
@@ -41,9 +45,11 @@ class EmulatorProcess(ConnectionDetails):
         self._parent_pipe = -1
         self._port = 0
         self._token = ""
+        self._kept: deque[tuple[http.client.HTTPSConnection, float]] = deque()  # and when each was last used
         self.start()
 
     def start(self) -> Self:
+        self._close_kept()
         self.state_dir.mkdir(parents=True, exist_ok=True)
         put_keys(self.state_dir)
         reading, self._parent_pipe = os.pipe()  # the emulator stops with this process, however that ends
@@ -115,6 +121,7 @@ class EmulatorProcess(ConnectionDetails):
 
     def close_parent_pipe(self) -> None:
         """Simulate the end of the parent process."""
+        self._close_kept()
         with contextlib.suppress(OSError):
             os.close(self._parent_pipe)
         self._parent_pipe = -1
@@ -149,13 +156,31 @@ class EmulatorProcess(ConnectionDetails):
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> tuple[int, dict[str, str], dict[str, Any]]:
         """Send one request unchanged, without a token. Return status, headers by lower-case name, and JSON."""
-        connection = http.client.HTTPSConnection(self.url.removeprefix("https://"), timeout=60, context=self._tls)
-        with contextlib.closing(connection):
+        connection = self._connection()
+        try:
             connection.request(method, path, body, dict(headers or {}))
             response = connection.getresponse()
             content = response.read()
-            received = {name.lower(): value for name, value in response.getheaders()}
-            return response.status, received, json.loads(content) if content else {}
+        except BaseException:
+            connection.close()
+            raise
+        received = {name.lower(): value for name, value in response.getheaders()}
+        if connection.sock is not None:  # the emulator keeps it open
+            self._kept.append((connection, time.monotonic()))
+        return response.status, received, json.loads(content) if content else {}
+
+    def _connection(self) -> http.client.HTTPSConnection:
+        """Return a connection that was used just now, or a new one. No other thread uses it."""
+        with contextlib.suppress(IndexError):
+            connection, used = self._kept.pop()
+            if time.monotonic() - used < REUSED_WITHIN_SECONDS:
+                return connection
+            connection.close()
+        return http.client.HTTPSConnection(self.url.removeprefix("https://"), timeout=60, context=self._tls)
+
+    def _close_kept(self) -> None:
+        while self._kept:
+            self._kept.pop()[0].close()
 
     def request(
         self, method: str, path: str, body: Any = None, *, api_version: str | None = "2025-02-15"

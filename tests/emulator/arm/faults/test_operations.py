@@ -21,7 +21,7 @@ def test_the_sdk_waits_for_long_running_operations(
 ) -> None:
     name = namespace.rpartition("/")[2]
     # The first two are looked at while they run, so they last longer than a busy machine needs for a request.
-    control.add(Fault(kind="long-running", seconds=5, count=2))
+    control.add(Fault(kind="long-running", seconds=2, count=2))
     control.add(Fault(kind="long-running", seconds=0.3))
     with event_grid_client(emulator) as azure:
         making = azure.clients.begin_create_or_update(GROUP, name, "slow", Client(description="d"))
@@ -99,7 +99,7 @@ def test_reads_return_the_state_before_a_write(
     path = f"{namespace}/clients"
     for name in ("b", "d"):
         emulator.call("PUT", f"{path}/{name}", {"properties": {"description": "old"}})
-    control.add(Fault(kind="stale", seconds=4))
+    control.add(Fault(kind="stale", seconds=2))
     emulator.call("PUT", f"{path}/c", {})
     answered = emulator.call("PUT", f"{path}/b", {"properties": {"description": "new"}})
     assert answered["properties"]["description"] == "new", "the response of the write is up to date"
