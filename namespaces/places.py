@@ -6,7 +6,7 @@ from typing import cast
 from django.db.models import Q, QuerySet
 
 from namespaces.access import administrators, visible_namespaces
-from namespaces.models import Namespace, NamespaceRole, Role
+from namespaces.models import Client, Namespace, NamespaceRole, Role
 from namespaces.rights import Verb, rights_now
 from portal.models import Notice, User
 from sync.models import Sight, SyncedModel
@@ -14,6 +14,7 @@ from sync.models.sight import hideable_models
 
 # Notices that only those get who can act on them.
 FOR_OWNERS = {"access_asked"}
+FOR_REGISTRARS = {"devices_waiting"}  # those who may create clients of the team
 
 
 class NamespacePlaces:
@@ -40,6 +41,8 @@ class NamespacePlaces:
             return True
         rights = rights_now(user, notice.scope)
         if (Verb.OWN if notice.event in FOR_OWNERS else Verb.READ) not in rights.verbs:
+            return False
+        if notice.event in FOR_REGISTRARS and not rights.reach(Client).covers(notice.team_id):
             return False
         return not _is_hidden(notice, rights.sight(notice.scope))
 

@@ -84,6 +84,15 @@ class OfTeamQuerySet(models.QuerySet[Any]):
         return rows.filter(~Q(namespace__in=sight.partly) | Q(team=None) | Q(team__in=sight.teams))
 
 
+class WaitingDeviceQuerySet(OfTeamQuerySet):
+    def without_client(self) -> Self:
+        """Those whose name no client has by now."""
+        again = Client.objects.present().filter(
+            namespace=OuterRef("namespace"), authentication_key=OuterRef("authentication_key")
+        )
+        return self.filter(~Exists(again))
+
+
 class Held(models.TextChoices):
     """Why a device waits for a person."""
 
@@ -116,7 +125,7 @@ class WaitingDevice(models.Model):
     last_seen_at = models.DateTimeField()
     times = models.PositiveIntegerField(default=1)
 
-    objects = OfTeamQuerySet.as_manager()
+    objects = WaitingDeviceQuerySet.as_manager()
 
     class Meta:
         ordering = ["-last_seen_at", "-pk"]

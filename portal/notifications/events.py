@@ -93,6 +93,13 @@ EVENTS = (
         "Of a CA certificate that you look after: after three requests that failed.",
         Channel.MAIL,
     ),
+    Event(
+        "devices_waiting",
+        "Devices wait to be registered",
+        "On first contact, where you may register them: the first one, until none waits any more.",
+        Channel.MAIL,
+        COLLECTED,
+    ),
     Event("import_done", "An import of clients is done", "That you started.", Channel.BELL),
     Event("change_set_requested", "Your approval is asked for", "Of a change set in a namespace.", Channel.MAIL),
     Event("change_set_approved", "A change set is approved", "That you requested.", Channel.BELL),

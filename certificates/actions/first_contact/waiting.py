@@ -10,6 +10,7 @@ from certificates.actions.first_contact.blocks import check_team, store
 from certificates.authentication.types import authentication_name_key
 from certificates.decisions.first_contact import Newcomer
 from certificates.models import BlockedName, BlockReason, Held, RegistrationTemplate, WaitingDevice
+from certificates.notices.waiting import announce_waiting
 from certificates.x509.reading import to_azure_pem
 from namespaces.connections.client_certificates import MOST_CHAIN
 from namespaces.models import Client, Namespace
@@ -37,8 +38,8 @@ def note_waiting(
         rows.filter(last_seen_at__lt=now - KEPT).delete()
         if rows.count() >= MOST_WAITING:
             return False
-    WaitingDevice.objects.create(
-        namespace_id=namespace_pk,
+    row = WaitingDevice.objects.create(
+        namespace=template.ca.namespace,
         authentication_name=name,
         authentication_key=key,
         user_name=user_name,
@@ -50,6 +51,7 @@ def note_waiting(
         first_seen_at=now,
         **facts,
     )
+    announce_waiting(row)
     return True
 
 

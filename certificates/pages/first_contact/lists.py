@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core.paginator import Page
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.http import QueryDict
 
 from certificates.models import BlockedName, CACertificate, WaitingDevice
@@ -44,10 +44,7 @@ class ShownList:
 
 def waiting_in(sight: Sight) -> QuerySet[WaitingDevice]:
     """Return the devices that wait where the person sees them; those that have a client by now are left out."""
-    again = Client.objects.present().filter(
-        namespace=OuterRef("namespace"), authentication_key=OuterRef("authentication_key")
-    )
-    found: QuerySet[WaitingDevice] = WaitingDevice.objects.visible_to(sight).filter(~Exists(again))
+    found: QuerySet[WaitingDevice] = WaitingDevice.objects.visible_to(sight).without_client()
     return found
 
 

@@ -23,10 +23,11 @@ from namespaces.control.gate import NeedsApproval
 from namespaces.models import ChangeSet, Client, ControlPolicy, DecisionChange
 from namespaces.pages.control.shown_changes import shown_changes
 from namespaces.rules.errors import RuleError
-from portal.models import Activity
+from portal.models import Activity, Membership, Notice, NoticeRecipient
+from portal.registry import may_get
 from tests.certificates.first_contacts import LINE, device_of
 from tests.namespaces.control.conftest import Plant, approve_now, plant  # noqa: F401 - a fixture
-from tests.support.database.factories import make_ca_certificate, make_client_certificate
+from tests.support.database.factories import make_ca_certificate, make_client_certificate, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -94,6 +95,37 @@ def test_a_queued_device_waits_once(plant: Plant, ca: CACertificate) -> None:  #
     assert meets(ca).outcome == Outcome.BLOCKED
     release_name(plant.dana, blocked=BlockedName.objects.get(thumbprint=""))
     assert (meets(ca).outcome, BlockedName.objects.exists()) == (Outcome.WAITING, False)
+
+
+def test_the_first_waiting_device_is_announced_once_to_those_who_may_register_it(
+    plant: Plant,  # noqa: F811
+    ca: CACertificate,
+) -> None:
+    reader = make_user("reader")
+    Membership.objects.create(team=plant.line_a, user=reader)
+    plant.namespace.roles.create(user=reader, role="reader")
+    change(ca, plant, mode="queue")
+
+    def told() -> list[str]:
+        found = NoticeRecipient.objects.filter(notice__event="devices_waiting").order_by("notice_id", "user__username")
+        return list(found.values_list("user__username", flat=True))
+
+    meets(ca)
+    meets(ca)
+    meets(ca, "press-8")
+    assert told() == ["dana", "rita"]  # of Line A, who may create its clients
+    notice = Notice.objects.get(event="devices_waiting")
+    assert (notice.count, notice.team) == (1, plant.line_a)
+    assert [may_get(user, notice) for user in (plant.dana, plant.olga, plant.lee, reader)] == [True, True, False, False]
+    RegistrationTemplate.objects.update(team=plant.line_b)
+    meets(ca, "press-7")
+    assert told() == ["dana", "rita", "olga"]  # Lee may only read, so an Owner who knew of none
+    for row in WaitingDevice.objects.all():
+        dismiss(plant.olga, namespace=plant.namespace, device=row)
+    Notice.objects.update(group_key=None)
+    RegistrationTemplate.objects.update(team=plant.line_a)
+    meets(ca, "press-6")
+    assert told() == ["dana", "rita", "olga", "dana", "rita"]
 
 
 def test_a_full_list_forgets_those_that_came_long_ago(
