@@ -7,6 +7,7 @@ from django.test import Client as Browser
 
 from namespaces.models import Namespace
 from portal.models import User
+from sync.push import pump
 from sync.workers import heartbeats
 from tests.support.browser.browsing import signed_in
 from tests.support.database.factories import make_namespace, make_user
@@ -23,6 +24,12 @@ def _own_worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     if heartbeats._worker is not None:
         heartbeats._worker.stop_beating()
         heartbeats._worker = None
+
+
+@pytest.fixture(autouse=True)
+def _ends_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a pump that has nothing to do end after a moment: no one saves anything else."""
+    monkeypatch.setattr(pump, "LINGER", 0.05)
 
 
 @pytest.fixture

@@ -73,7 +73,7 @@ class ScriptedArm:
         context.load_cert_chain(str(authority.certificate_path), str(authority.key_path))
         self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         self.url = f"https://localhost:{self.server.server_address[1]}"
-        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.005}, daemon=True).start()
 
     def script(self, method: str, *answers: Answer) -> None:
         with self.lock:

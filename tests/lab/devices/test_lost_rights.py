@@ -9,7 +9,7 @@ import pytest
 from django.db import DatabaseError, connections
 
 from lab.actions.devices import allowed_among
-from lab.devices import control
+from lab.devices import control, server
 from lab.devices.keeper import Bounds
 from lab.devices.problems import NoSuchDevice
 from lab.devices.server import serve
@@ -22,6 +22,11 @@ from tests.support.database.factories import make_admin, make_namespace, make_te
 from tests.support.waiting import until
 
 Place = tuple[int, str]
+
+
+@pytest.fixture(autouse=True)
+def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "LOOK_EVERY", 0.05)
 
 
 def place(user: User, namespace: Namespace) -> Place:

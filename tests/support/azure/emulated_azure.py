@@ -5,12 +5,20 @@ from typing import Any
 
 import pytest
 
+from sync.arm import long_running
 from sync.arm.gateway import arm_gateway
 from tests.support.azure.emulator_process import EmulatorProcess
 
 
 @pytest.fixture
-def azure(emulator: EmulatorProcess, settings: Any) -> Iterator[EmulatorProcess]:
+def polls_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Poll long-running changes as soon as they may have ended. tests/sync/arm/test_timeouts.py has the product's bounds."""
+    monkeypatch.setattr(long_running, "POLL_AT_LEAST", 0.02)
+    monkeypatch.setattr(long_running, "POLL_AT_MOST", 0.05)
+
+
+@pytest.fixture
+def azure(emulator: EmulatorProcess, settings: Any, polls_often: None) -> Iterator[EmulatorProcess]:
     """Point the settings to the emulator, and return it. No fault that a test injects is left for the next."""
     settings.AZURE_ARM_URL = settings.AZURE_AUTHORITY_URL = emulator.url
     settings.AZURE_ARM_CA = emulator.ca

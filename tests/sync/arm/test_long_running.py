@@ -13,7 +13,7 @@ from sync.push.claim_and_settle import Pushed, push
 from tests.sync.arranging import again, edit, make, recheck, settled
 from tests.sync.scripted_arm import Answer, ScriptedArm, refused
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("polls_often")]
 
 
 def accepted(arm: ScriptedArm, status: int = 201, *, apply: str = "now") -> Answer:

@@ -18,7 +18,7 @@ from sync.push.delivery import deliver
 from tests.sync.arranging import again, edit, lease_runs_out, make, outcomes, settled
 from tests.sync.scripted_arm import Answer, ScriptedArm, refused
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("polls_often")]
 
 
 # No change is lost
