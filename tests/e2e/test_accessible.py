@@ -102,7 +102,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def own_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoProcess]:
     """A demo in which no other module has made anything."""
-    with running_demo(tmp_path_factory.mktemp("demo") / "state") as process:
+    with running_demo(tmp_path_factory.mktemp("demo") / "state", migrated=True) as process:
         process.wait_ready()
         yield process
 

@@ -17,7 +17,7 @@ PHONE, DESKTOP = ViewportSize(width=360, height=740), ViewportSize(width=1366, h
 
 @pytest.fixture(scope="module")
 def sso_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoProcess]:
-    with running_demo(tmp_path_factory.mktemp("demo") / "state", "--sso") as process:
+    with running_demo(tmp_path_factory.mktemp("demo") / "state", "--sso", migrated=True) as process:
         process.wait_ready()
         yield process
 

@@ -5,6 +5,7 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 IN_A_BROWSER = "tests/e2e/"
+WITH_A_DEMO_OF_THEIR_OWN = ("tests/e2e/test_accessible.py", "tests/e2e/test_single_sign_on.py")
 WITH_LONG_WAITS = "tests/emulator/"
 HUNDREDS_OF_CASES = "tests/portal/test_fuzz.py"
 ABOUT_THE_SOURCE = ("tests/test_architecture.py", "tests/test_policy.py")
@@ -13,7 +14,8 @@ ABOUT_THE_SOURCE = ("tests/test_architecture.py", "tests/test_policy.py")
 class SharedDemo(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
     """Run the tests in a browser in one process, which shares a demo and a browser; the others wherever there is time.
 
-    Two demos and two browsers at once would be too much for two cores. The cases of one test stay together, apart from
+    Modules with a demo of their own may run in another process meanwhile: one after the other they all would take longer
+    than the rest. The cases of one test stay together, apart from
     those of the fuzzing, which take half an hour. One process reads the source of the product, which takes seconds.
     (The marks of `--dist loadgroup` have no effect in pytest 9.2 with pytest-xdist 3.8.)
     """
@@ -23,6 +25,9 @@ class SharedDemo(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no typ
             return nodeid
         if nodeid.startswith(ABOUT_THE_SOURCE):
             return ABOUT_THE_SOURCE[0]
+        own = next(filter(nodeid.startswith, WITH_A_DEMO_OF_THEIR_OWN), None)
+        if own:
+            return own
         return IN_A_BROWSER if nodeid.startswith(IN_A_BROWSER) else nodeid.partition("[")[0]
 
 

@@ -24,7 +24,7 @@ from django.db import connection
 from emulator.authority import Authority
 from tests.support.azure.emulator_keys import put_keys
 from tests.support.certificates.seeded_keys import rsa_key
-from tests.support.database.migrated_database import KEPT, ROOT, digest, migrate_into
+from tests.support.database.migrated_database import ROOT, kept_database
 from tests.support.waiting import until
 
 TENANT, AUDIENCE = "0d0e7b2c-58a1-4a36-9a0e-3c6f0c1a2b3c", "api://portal.contoso.example"
@@ -192,11 +192,8 @@ class DecidingPortal:
 
 
 def _new_database(folder: Path) -> Path:
-    kept = KEPT / f"migrated-{digest()}.sqlite3"
-    if not kept.exists():
-        migrate_into(kept)
     made = folder / "portal.sqlite3"
-    made.write_bytes(kept.read_bytes())
+    made.write_bytes(kept_database().read_bytes())
     return made
 
 

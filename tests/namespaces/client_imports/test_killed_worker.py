@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.namespaces.client_imports.killed_import import ROWS
-from tests.support.database.migrated_database import KEPT, ROOT, digest, migrate_into
+from tests.support.database.migrated_database import ROOT, kept_database
 
 pytestmark = pytest.mark.long
 STEPS = "tests.namespaces.client_imports.killed_import"
@@ -20,10 +20,7 @@ class Portal:
 
     def __init__(self, folder: Path) -> None:
         self.database = folder / "portal.sqlite3"
-        kept = KEPT / f"migrated-{digest()}.sqlite3"
-        if not kept.exists():
-            migrate_into(kept)
-        self.database.write_bytes(kept.read_bytes())
+        self.database.write_bytes(kept_database().read_bytes())
         self.environment = os.environ | {"DJANGO_SETTINGS_MODULE": "portal.settings", "PORTAL_STATE_DIR": str(folder)}
 
     def run(self, step: str, ends_with: int = 0) -> str:

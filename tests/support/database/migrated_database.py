@@ -27,12 +27,18 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
     """Fill the test database, whose tables tests.settings leaves to this fixture on SQLite."""
     if connection.vendor != "sqlite":
         return
-    path = KEPT / f"migrated-{digest()}.sqlite3"
-    if not path.exists():
-        migrate_into(path)
+    path = kept_database()
     with django_db_blocker.unblock(), closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as source:
         connection.ensure_connection()
         source.backup(connection.connection)
+
+
+def kept_database() -> Path:
+    """Return the file of the migrated database, for copies. It is made when it is needed for the first time."""
+    path = KEPT / f"migrated-{digest()}.sqlite3"
+    if not path.exists():
+        migrate_into(path)
+    return path
 
 
 def digest() -> str:
