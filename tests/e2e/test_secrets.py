@@ -13,7 +13,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.certificates.uploads.brought_secrets import all_key_files, watch_brought_keys
+from tests.certificates.uploads.brought_secrets import watch_brought_keys
+from tests.certificates.uploads.key_uploads import key_files
 from tests.e2e.demo_process import running_demo
 from tests.e2e.session import signed_in
 from tests.key_watch.traces import KeyTraces
@@ -85,7 +86,7 @@ def test_no_key_is_found_in_database_logs_broker_store_or_temporary_files(
     with running_demo(tmp_path / "state") as demo:
         endpoints = demo.wait_ready()
         with signed_in(endpoints, "dana") as session:
-            for name, data in all_key_files():
+            for name, data in key_files():
                 bring_everywhere(session, endpoints["portal"], name, data)
             made = make_samples(session, endpoints["portal"])
         output = demo.output.encode()
@@ -98,6 +99,6 @@ def test_no_key_is_found_in_database_logs_broker_store_or_temporary_files(
     assert list(folders[0].rglob("*.log"))
     assert traces.files_with_keys(folders) == []
     assert not traces.found_in(output, as_brought=True)
-    (temporary / "left behind").write_bytes(b"one that is there is found: " + dict(all_key_files())["RSA: OpenSSH"])
+    (temporary / "left behind").write_bytes(b"one that is there is found: " + dict(key_files())["RSA: OpenSSH"])
     assert [path.name for path in traces.files_with_keys(folders)] == ["left behind"]
     (temporary / "left behind").unlink()

@@ -18,7 +18,8 @@ from django.utils import timezone
 
 from certificates.samples.chain import ClientName, make_sample_chain
 from tests.certificates.uploads import uploads
-from tests.certificates.uploads.brought_secrets import all_key_files, watch_brought_keys
+from tests.certificates.uploads.brought_secrets import watch_brought_keys
+from tests.certificates.uploads.key_uploads import key_files
 from tests.key_watch.plugin import KEYS_LEFT
 from tests.key_watch.traces import KeyTraces
 from tests.support.certificates.seeded_keys import rsa_key
@@ -38,7 +39,7 @@ def traces() -> KeyTraces:
 def test_a_key_is_found_in_every_container(traces: KeyTraces, how: Callable[[bytes], bytes]) -> None:
     missed = [
         name
-        for name, data in all_key_files()
+        for name, data in key_files()
         if not traces.found_in(b"before it " + how(data) + b" and after it", as_brought=True)
     ]
     assert set(missed) - {name for name in missed if "UTF" in name and how is not bytes} <= WITHOUT
@@ -47,7 +48,7 @@ def test_a_key_is_found_in_every_container(traces: KeyTraces, how: Callable[[byt
 @pytest.mark.parametrize("kind", ["EC", "RSA"])
 @pytest.mark.parametrize("how", ["PEM", "DER", "hex", "HEX", "colons", "base64", "JSON", "UTF-16"])
 def test_a_key_is_found_in_every_notation(traces: KeyTraces, kind: str, how: str) -> None:
-    files = dict(all_key_files())
+    files = dict(key_files())
     pem, der = files[f"{kind}: PKCS#8 PEM"], files[f"{kind}: PKCS#8 DER"]
     written = {
         "PEM": pem,

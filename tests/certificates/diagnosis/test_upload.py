@@ -17,7 +17,7 @@ from tests.support.certificates.chains import AT, Identity, key_identifier
 
 LINE_2 = ROOT.issue("Line 2 CA", ca=True)
 UPLOADS = uploads()
-KEY_FILES = list(key_files())
+KEY_FILES = key_files()
 each_upload = pytest.mark.parametrize("upload", UPLOADS, ids=[upload.id for upload in UPLOADS])
 each_key_file = pytest.mark.parametrize("data", [data for _, data in KEY_FILES], ids=[name for name, _ in KEY_FILES])
 

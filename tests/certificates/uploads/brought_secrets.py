@@ -1,19 +1,11 @@
 """The private keys that tests upload in every container, and the parts that must not be found anywhere afterwards."""
 
-from functools import cache
-
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from tests.certificates.uploads import RSA_SENSOR, SENSOR, uploads
 from tests.certificates.uploads.key_uploads import key_files
 from tests.certificates.x509.written_keys import keys
 from tests.key_watch.traces import KeyTraces
-
-
-@cache
-def all_key_files() -> tuple[tuple[str, bytes], ...]:
-    """Return `key_files`, with the same bytes each time: encrypting a key gives different bytes otherwise."""
-    return tuple(key_files())
 
 
 def watch_brought_keys(traces: KeyTraces) -> None:
@@ -24,6 +16,6 @@ def watch_brought_keys(traces: KeyTraces) -> None:
     for written in keys():
         traces.add_bytes(written.number)
     public = b"".join(upload.data for upload in uploads() if len(upload.data) < 20_000)
-    for _, data in all_key_files():
+    for _, data in key_files():
         if not traces.found_in(data):
             traces.add_file(data, public=public)

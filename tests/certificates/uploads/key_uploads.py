@@ -6,6 +6,7 @@ import json
 import zipfile
 from base64 import b64encode
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import cast
 
@@ -32,8 +33,13 @@ def key_of(identity: Identity, encoding: Encoding, form: PrivateFormat, *, locke
     return identity.key.private_bytes(encoding, form, lock)
 
 
-def key_files() -> Iterator[tuple[str, bytes]]:
-    """Private keys in every container, each with a name."""
+@cache
+def key_files() -> tuple[tuple[str, bytes], ...]:
+    """Private keys in every container, each with a name; the same bytes each time, though each encryption gives others."""
+    return tuple(_key_files())
+
+
+def _key_files() -> Iterator[tuple[str, bytes]]:
     pem, pkcs1_or_sec1, pkcs8 = Encoding.PEM, PrivateFormat.TraditionalOpenSSL, PrivateFormat.PKCS8
     for kind, identity in (("EC", SENSOR), ("RSA", RSA_SENSOR)):
         traditional = key_of(identity, pem, pkcs1_or_sec1)

@@ -1,6 +1,7 @@
 """RSA and DSA keys that follow from a label, so that they are the same in each run. For tests only: anyone can derive them."""
 
 import random
+from functools import cache
 from math import isqrt
 
 from cryptography.hazmat.primitives.asymmetric import dsa, rsa
@@ -24,6 +25,22 @@ DISTANCES = {
     "2048 sensor-1 q": 424,
     "1024 sensor-1 p": 1494,
     "1024 sensor-1 q": 636,
+    "2048 List RSA CA p": 86,
+    "2048 List RSA CA q": 532,
+    "2048 entra-1 p": 272,
+    "2048 entra-1 q": 630,
+    "2048 entra-2 p": 1746,
+    "2048 entra-2 q": 472,
+    "2048 identity provider p": 138,
+    "2048 identity provider q": 468,
+    "2048 attacker p": 1476,
+    "2048 attacker q": 458,
+    "1024 entra-weak p": 1420,
+    "1024 entra-weak q": 284,
+    "1024 written p": 196,
+    "1024 written q": 44,
+    "4096 written p": 372,
+    "4096 written q": 866,
     "DSA q": 378,
 }
 
@@ -35,12 +52,14 @@ def _small_primes(limit: int) -> list[int]:
 SMALL_PRIMES = _small_primes(4000)
 
 
+@cache
 def rsa_key(bits: int, label: str) -> rsa.RSAPrivateKey:
     """Return the RSA key of this size and label."""
     p, q = (_seeded_prime(bits // 2, f"{bits} {label} {name}") for name in "pq")
     exponent = pow(EXPONENT, -1, (p - 1) * (q - 1))
     halves = rsa.rsa_crt_dmp1(exponent, p), rsa.rsa_crt_dmq1(exponent, q), rsa.rsa_crt_iqmp(p, q)
-    return rsa.RSAPrivateNumbers(p, q, exponent, *halves, rsa.RSAPublicNumbers(EXPONENT, p * q)).private_key()
+    numbers = rsa.RSAPrivateNumbers(p, q, exponent, *halves, rsa.RSAPublicNumbers(EXPONENT, p * q))
+    return numbers.private_key(unsafe_skip_rsa_key_validation=True)  # proving both primes takes a tenth of a second
 
 
 def dsa_key(label: str) -> dsa.DSAPrivateKey:
