@@ -25,7 +25,7 @@ MOST_NUMBERS = 20_000
 _PERCENT = re.compile(rb"%(?:u([0-9A-Fa-f]{4})|([0-9A-Fa-f]{2}))")
 _ENTITY = re.compile(rb"&(?:#(\d{1,7});?|#[xX]([0-9a-fA-F]{1,6});?|[A-Za-z]{2,24};)")
 _BACKSLASHES = re.compile(
-    rb"\\++(?:u([0-9A-Fa-f]{4})|[ux]\{([0-9A-Fa-f]{1,6})\}|x([0-9A-Fa-f]{2})|([0-3][0-7]{2}|[0-7]{1,2})|([nrtfvb])|(?=([^A-Za-z0-9]))|(?=[A-Z]))"
+    rb"(?<!\\)\\++(?:u([0-9A-Fa-f]{4})|[ux]\{([0-9A-Fa-f]{1,6})\}|x([0-9A-Fa-f]{2})|([0-3][0-7]{2}|[0-7]{1,2})|([nrtfvb])|(?=([^A-Za-z0-9]))|(?=[A-Z]))"
 )
 _CONTROLS = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"f": b"\f", b"v": b"\v", b"b": b"\b"}
 _QUOTED_PRINTABLE = re.compile(rb"=(?:([0-9A-F]{2})|[ \t]{0,8}\r?\n)")

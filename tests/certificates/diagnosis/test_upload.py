@@ -184,8 +184,18 @@ def test_unreadable_existing_certificates_are_passed_over() -> None:
 @pytest.mark.parametrize("size", [1_048_576, 1_048_575])
 @pytest.mark.parametrize(
     "unit",
-    [b"-----BEGIN CERTIFICATE-----\n", b"-----END CERTIFICATE-----", b"aa:", b"0", b"<", b"PK\x03\x04", b"\\n", b"-"],
-    ids=["begin", "end", "hex", "digit", "html", "zip", "escapes", "dashes"],
+    [
+        b"-----BEGIN CERTIFICATE-----\n",
+        b"-----END CERTIFICATE-----",
+        b"aa:",
+        b"0",
+        b"<",
+        b"PK\x03\x04",
+        b"\\n",
+        b"\\",
+        b"-",
+    ],
+    ids=["begin", "end", "hex", "digit", "html", "zip", "escapes", "backslashes", "dashes"],
 )
 def test_a_megabyte_of_fragments_is_refused_quickly(unit: bytes, size: int) -> None:
     data = (unit * (size // len(unit) + 1))[:size]
