@@ -106,9 +106,7 @@ def plain_forms(data: bytes) -> list[bytes]:
     if not is_text(text):
         return [data]
     plain = unescaped(text)
-    joined = (
-        () if b"-----" in plain else (_SEAM.sub(b"\n", text, count=MAX_ESCAPES),)
-    )  # base64 in literals or numbered lines
+    joined = () if b"-----" in plain else (_SEAM.sub(b"\n", text, count=MAX_ESCAPES),)  # base64 in literals or lines
     return list(dict.fromkeys([data, text, plain, *written_bytes(text), *written_bytes(plain), *joined]))
 
 
@@ -208,6 +206,8 @@ def _ascii(letter: str) -> str:
 
 
 def _with_plain_armour(text: bytes) -> bytes:
+    if b"BEGIN" not in (capitals := text.upper()) and b"END" not in capitals:  # much faster than the expressions
+        return text
     text = _ARMOUR.sub(_plain_line, text, count=MAX_ARMOUR_LINES)
     return _BARE_ARMOUR.sub(_plain_line, text, count=MAX_ARMOUR_LINES)
 
@@ -296,7 +296,7 @@ def _all(text: bytes) -> Iterator[bytes]:
     yield from _arrays(text)
     if _ESCAPED_BYTE.search(text):
         yield _escaped_string(text)
-    for run in _HEX_RUN.finditer(text):
+    for run in _HEX_RUN.finditer(text) if len(text) >= 2 * MIN_BYTES else ():
         if run.end() - run.start() >= 2 * MIN_BYTES:
             yield bytes.fromhex(_NOT_HEX.sub(b"", run[0]).decode("ascii"))
     yield from _logged(text)
@@ -378,7 +378,7 @@ def _unescaped(found: re.Match[bytes]) -> bytes:
 
 def _dumped(text: bytes) -> bytes:
     """Return the bytes of a hex dump. The offsets of two lines, in hex, octal or decimal, say how many the first one has."""
-    lines = _DUMP_LINE.findall(text)[:MAX_LINES]
+    lines = _DUMP_LINE.findall(text)[:MAX_LINES] if b"\n" in text else []
     if len(lines) < 2:
         return b""
     return next(filter(None, (_dumped_with(lines, base) for base in (16, 8, 10))), b"")
