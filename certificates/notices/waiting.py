@@ -31,7 +31,7 @@ def announce_waiting(row: WaitingDevice) -> None:
         summary="{count} devices wait to be registered",
         sentence=(
             f"It has a valid certificate and no client in {namespace.name}. {row.why or f'{row.get_held_display()}.'} Register or "
-            "dismiss it. While it waits, other devices join it without another message."
+            "dismiss it. No other device is announced until none of yours waits."
         ),
         url=reverse("certificates:waiting_devices", args=[row.namespace_id]),
         scope=Place(row.namespace_id, namespace.name),
