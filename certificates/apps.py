@@ -23,7 +23,7 @@ class CertificatesConfig(AppConfig):
         from certificates.pages.authentication_trace import trusted_cas
         from certificates.pages.ca_certificate_list import uploaded_cas
         from certificates.pages.change_sets import certificate_fields, change_set_parts, template_fields
-        from certificates.pages.decision_rules.ca_revocation import revocation_pk
+        from certificates.pages.decision_rules.ca_revocation import found_revocation
         from certificates.pages.decision_rules.let_in import open_let_in_by_namespace
         from certificates.reach.conditions import in_reach_of
         from certificates.reach.counting import clients_by_team
@@ -67,7 +67,7 @@ class CertificatesConfig(AppConfig):
         register_successions(successions)
         register_chosen_issuers(pinned_keys)
         register_attempt_watch(note_let_in)
-        register_revocations(revocation_pk)
+        register_revocations(found_revocation)
         register_let_in_count(open_let_in_by_namespace)
         register_shell_item(menu.HOME)
         for item in menu.MENU:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db.models import Q
 
@@ -163,8 +163,15 @@ def watch_attempts(namespace_pk: int, attempts: Sequence[ConnectionAttempt]) -> 
         watch(namespace_pk, attempts)
 
 
-# A namespace, as a person sees it, and a thumbprint → the primary key of its revocation by hand, None where it is not revoked.
-RevocationSource = Callable[[Namespace, str], int | None]
+class FoundRevocation(NamedTuple):
+    """The primary key of a revocation by hand, and the text that finds it in the list of revoked certificates."""
+
+    pk: int
+    query: str
+
+
+# A namespace, as a person sees it, and a thumbprint → the revocation by hand, None where the certificate is not revoked.
+RevocationSource = Callable[[Namespace, str], FoundRevocation | None]
 _revocation_sources: list[RevocationSource] = []
 
 
@@ -173,7 +180,7 @@ def register_revocations(source: RevocationSource) -> None:
     _revocation_sources[:] = [source]
 
 
-def revocation_of(namespace: Namespace, thumbprint: str) -> int | None:
+def revocation_of(namespace: Namespace, thumbprint: str) -> FoundRevocation | None:
     return _revocation_sources[0](namespace, thumbprint) if _revocation_sources and thumbprint else None
 
 

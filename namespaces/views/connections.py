@@ -132,7 +132,7 @@ def connection_detail(request: PageRequest, pk: int, cursor: int) -> HttpRespons
         decision=decision_of(attempt),
         broker_step=broker_step(attempt),
         share_page=attempt_page(),
-        revoked_pk=revocation_of(namespace, attempt.thumbprint),
+        revoked=revocation_of(namespace, attempt.thumbprint),
         has_client=bool(attempt.client_name) and clients.filter(name=attempt.client_name).exists(),
     )
     return render_page(request, "namespaces/connection_detail.html", context, partial="trace")

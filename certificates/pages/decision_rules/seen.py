@@ -5,9 +5,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from certificates.actions.decision_rules.holders import Holder, holder_of
+from certificates.actions.decision_rules.revocations import issuing_ca
+from certificates.authentication.certification_paths import signed_by
 from certificates.models import CACertificate, RevokedCertificate
 from certificates.pages.presented_chain import PresentedChain
 from certificates.x509.certificate import Certificate, DecodingError, load_certificate
+from certificates.x509.serial_numbers import serial_digits
 from namespaces.connections.client_certificates import certificates_of
 from namespaces.models import ClientCertificate, ConnectionAttempt, Namespace
 
@@ -57,9 +60,26 @@ def as_seen(
     """Return a certificate that the person sees, with whose it is."""
     thumbprint = certificate.thumbprint_sha256
     holder = holder_of(namespace.pk, thumbprint, is_ca=certificate.is_ca)
-    in_force = RevokedCertificate.objects.visible_to(namespace.sight).in_force()
-    revoked = in_force.filter(namespace=namespace.pk, thumbprint=thumbprint).select_related("revoked_by").first()
-    return SeenCertificate(certificate, holder, revoked, holder.may_change(namespace.rights), sent_with)
+    return SeenCertificate(
+        certificate, holder, _revoked(namespace, certificate), holder.may_change(namespace.rights), sent_with
+    )
+
+
+def _revoked(namespace: Namespace, certificate: Certificate) -> RevokedCertificate | None:
+    """Return the revocation of a certificate: by its thumbprint, or by issuer and serial number from before it was seen."""
+    in_force = RevokedCertificate.objects.visible_to(namespace.sight).in_force().filter(namespace=namespace.pk)
+    rows = in_force.select_related("revoked_by")
+    found = rows.filter(thumbprint=certificate.thumbprint_sha256).first()
+    if found is not None:
+        return found
+    named = rows.filter(thumbprint="", serial=serial_digits(certificate.serial_number), issuer=certificate.issuer)
+    cas = CACertificate.objects.filter(namespace=namespace.pk).exclude(der=b"")
+    return next((row for row in named if _is_by(certificate, issuing_ca(row, cas))), None)
+
+
+def _is_by(certificate: Certificate, ca: CACertificate | None) -> bool:
+    """Return whether a certificate is of this CA, not of another one with its name; where the CA is deleted, its name is enough."""
+    return ca is None or signed_by(certificate, load_certificate(bytes(ca.der)))
 
 
 def _uploaded(namespace: Namespace, thumbprint: str) -> Certificate | None:

@@ -15,6 +15,7 @@ from certificates.forms.unseen_certificates import serial_written
 from certificates.models import RevokedCertificate
 from certificates.namespace_rules import rules_of
 from certificates.x509.certificate import load_certificate, public_key_hash
+from certificates.x509.reading import to_azure_pem
 from namespaces.models import PREVIEW, ClientCertificate, ConnectionAttempt, DecisionChange, Namespace
 from portal.models import Activity, NoticeRecipient, User
 from tests.support.certificates.chains import authority
@@ -288,6 +289,24 @@ def test_a_certificate_that_was_never_seen_is_revoked_by_issuer_and_serial(place
     assert place.as_("of_line_2").post(release).status_code == 403
     assert place.as_("owner").post(release).status_code == 302
     assert revoke_other(place, "owner", ca="line-ca", serial=serial).status_code == 302
+
+
+def test_an_attempt_offers_no_second_revocation_by_serial(place: Place) -> None:
+    lost = LINE.issue("lost", key_label="lost")
+    twin = ROOT.issue("Line 1 CA", ca=True, key_label="twin").issue("lost", key_label="twin's")
+    revoke_other(place, "owner", ca="line-ca", serial=f"{lost.certificate.serial_number:X}")
+    facts = {"namespace": place.namespace, "at": timezone.now(), "accepted": False, "code": "client-found"}
+    pages = []
+    for cursor, device in ((7, lost), (8, twin)):
+        chain = [to_azure_pem(device.der)]
+        ConnectionAttempt.objects.create(
+            cursor=cursor, thumbprint=device.thumbprint, record={"presentedChain": chain}, **facts
+        )
+        detail = reverse("namespaces:connection_detail", args=[place.namespace.pk, cursor])
+        pages.append(place.as_("owner").get(detail).content.decode())
+    release = place.url("certificate_release", RevokedCertificate.objects.get().pk)
+    assert (release in pages[0], place.url("certificate_revoke", lost.thumbprint) in pages[0]) == (True, False)
+    assert (release in pages[1], place.url("certificate_revoke", twin.thumbprint) in pages[1]) == (False, True)
 
 
 def test_a_known_serial_is_the_clients_and_a_file_needs_no_issuer(place: Place) -> None:
