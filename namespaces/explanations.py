@@ -13,7 +13,7 @@ from django.db.models import Count
 from namespaces.models import NamespaceRole, Role
 from namespaces.rights import MANAGED, Reach, Rights, Verb
 from portal.models import Membership, Team, User
-from portal.registry import RightLine, RightSection
+from portal.registry import RightLine, RightSection, RightSource
 from sync.models import Sight, SyncedModel
 from sync.registry import models
 
@@ -183,17 +183,19 @@ def _covers(grant: Grant, person: Person, owner: int | None) -> bool:
     return owner in (person.rights.member_of if team is None else {team})
 
 
-def _sources(person: Person, teams: Mapping[int, str], grants: list[Grant] | None) -> tuple[str, ...]:
+def _sources(person: Person, teams: Mapping[int, str], grants: list[Grant] | None) -> tuple[RightSource, ...]:
     """Return by which roles a right is held; where nothing may be changed (None), by which it may be seen."""
     if not person.rights.grants:
-        return ("no role here",)
+        return (RightSource("none", "no role here"),)
     if person.is_administrator:
-        return ("Owner, as administrator of the portal",)
+        return (RightSource("administrator", "Owner, as administrator of the portal"),)
     shown = person.rights.grants if grants is None else grants
     order = [*Role]
     named = sorted(set(shown), key=lambda grant: (order.index(grant[0]), grant[1] or 0))
     return tuple(
-        f"{role.label}, by team {teams.get(team, '')}" if team is not None else f"{role.label}, own role"
+        RightSource(f"team:{role.value}", f"{role.label}, by team {teams.get(team, '')}")
+        if team is not None
+        else RightSource(f"own:{role.value}", f"{role.label}, own role")
         for role, team in named
     )
 

@@ -68,10 +68,9 @@ class GuardedForm(forms.Form):
         return self.cleaned_data
 
     @property
-    def page_errors(self) -> list[str]:
+    def page_errors(self) -> list[ValidationError]:
         """The errors that are shown neither at a field nor in a row."""
-        errors = self.non_field_errors().as_data()
-        return [sentence for error in errors if error.code != IN_A_ROW for sentence in error.messages]
+        return [error for error in self.non_field_errors().as_data() if error.code != IN_A_ROW]
 
     def refuse(self, refusal: RuleError) -> None:
         """Show the refusal of an action at its field."""

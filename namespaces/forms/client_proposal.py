@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from django.http import QueryDict
 
@@ -46,12 +47,19 @@ class Proposal:
         return [self.thumbprint] if self.validation_scheme == THUMBPRINT_SCHEME else []
 
 
+class Warned(NamedTuple):
+    """Why the endpoint will refuse the certificate: a code, and a sentence for people."""
+
+    code: str
+    sentence: str
+
+
 @dataclass(frozen=True)
 class CertificateReading:
     """What was read from the client's certificate: a proposal and its warnings, or why it cannot be read."""
 
     proposal: Proposal | None = None
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Warned, ...] = ()
     problem: str = ""
     file_name: str = ""
 
@@ -114,24 +122,26 @@ def propose_for(certificate: Certificate, *, name: str = "", uploaded: Mapping[s
     )
 
 
-def warnings_of(proposal: Proposal, *, at: datetime) -> tuple[str, ...]:
+def warnings_of(proposal: Proposal, *, at: datetime) -> tuple[Warned, ...]:
     """Why the endpoint will refuse this certificate although its names fit."""
     return tuple(_warnings(proposal.certificate, by_chain=not proposal.thumbprints, at=at))
 
 
-def _warnings(certificate: Certificate, *, by_chain: bool, at: datetime) -> Iterator[str]:
+def _warnings(certificate: Certificate, *, by_chain: bool, at: datetime) -> Iterator[Warned]:
     if at < certificate.not_before:
-        yield f"It is not valid yet: until {certificate.not_before:%d %b %Y %H:%M} UTC the endpoint refuses it."
+        start = f"{certificate.not_before:%d %b %Y %H:%M} UTC"
+        yield Warned("not-yet-valid", f"It is not valid yet: until {start} the endpoint refuses it.")
     if at > certificate.not_after:
-        yield (
-            f"It expired on {certificate.not_after:%d %b %Y %H:%M} UTC, so the endpoint refuses it. "
-            "Issue a new one to the client from the same CA."
-        )
+        end = f"{certificate.not_after:%d %b %Y %H:%M} UTC"
+        instead = "Issue a new one to the client from the same CA."
+        yield Warned("expired", f"It expired on {end}, so the endpoint refuses it. {instead}")
     if not by_chain:
         return  # what follows is no matter to Thumbprint Match
     if not certificate.allows_clients:
         usages = ", ".join(certificate.extended_key_usage)
-        yield f"It is not for clients, so the endpoint refuses it: its extended key usage is {usages}, without clientAuth."
+        use = f"its extended key usage is {usages}, without clientAuth"
+        yield Warned("wrong-purpose", f"It is not for clients, so the endpoint refuses it: {use}.")
     for flaw in (signature_flaw(certificate), key_flaw(certificate)):
         if flaw is not None:
-            yield f"It {flaw.claim} ({flaw.value}), so the endpoint refuses it. Issue it with {flaw.instead}."
+            sentence = f"It {flaw.claim} ({flaw.value}), so the endpoint refuses it. Issue it with {flaw.instead}."
+            yield Warned(flaw.code, sentence)

@@ -72,17 +72,19 @@ class Reach:
 def _address_of(host: str) -> str:
     """Return the IPv4 address of this machine that a host name stands for. Raise StateError."""
     if not _NAME.fullmatch(host):
-        raise StateError(f"--host {host[:80]} is not a host name or an IPv4 address.")
+        raise StateError("no-address", f"--host {host[:80]} is not a host name or an IPv4 address.")
     try:
         address = str(socket.getaddrinfo(host, None, socket.AF_INET, socket.SOCK_STREAM)[0][4][0])
         with socket.socket() as candidate:
             candidate.bind((address, 0))
     except OSError as error:
         raise StateError(
-            f"--host {host} is no address of this machine ({error.strerror}). Name the one that trainees type."
+            "no-address",
+            f"--host {host} is no address of this machine ({error.strerror}). Name the one that trainees type.",
         ) from None
     if address == "0.0.0.0":  # noqa: S104  compared, not bound
         raise StateError(
-            "--host 0.0.0.0 is every address. Name the one that trainees type: the certificate is made for it."
+            "no-address",
+            "--host 0.0.0.0 is every address. Name the one that trainees type: the certificate is made for it.",
         )
     return address

@@ -18,7 +18,14 @@ PORTS_TRIED = 200
 
 
 class StateError(Exception):
-    """The folder or a port cannot be used. The message contains the reason and what to do."""
+    """The folder or a port cannot be used. The message contains the reason and what to do.
+
+    `code`: `in-use`, `not-of-a-demo`, `no-port` or `no-address`.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class StateFolder:
@@ -48,7 +55,8 @@ class StateFolder:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise StateError(
-                f"A demo already runs in {self.path}. Stop it, or give this one a folder of its own with --state."
+                "in-use",
+                f"A demo already runs in {self.path}. Stop it, or give this one a folder of its own with --state.",
             ) from None
         for left_over in (self.endpoints, self.mqtt_endpoints, self.emulator_ready, self.parts, self.browser_devices):
             left_over.unlink(missing_ok=True)
@@ -59,7 +67,8 @@ class StateFolder:
             return
         if any(self.path.iterdir()) and not (self.path / MARKER).exists():
             raise StateError(
-                f"{self.path} was not made by this demo, so --reset does not empty it. Choose another --state."
+                "not-of-a-demo",
+                f"{self.path} was not made by this demo, so --reset does not empty it. Choose another --state.",
             )
         self.open()
         for entry in self.path.iterdir():
@@ -103,7 +112,9 @@ def listen(wanted: int, report: Callable[[str], None], what: str, *, address: st
         if port != wanted:
             report(f"Port {wanted} is busy: {what} uses {port}.")
         return candidate
-    raise StateError(f"No port from {wanted} to {wanted + PORTS_TRIED - 1} is free for {what}. Choose another --port.")
+    raise StateError(
+        "no-port", f"No port from {wanted} to {wanted + PORTS_TRIED - 1} is free for {what}. Choose another --port."
+    )
 
 
 def free_ports(wanted: int, count: int, report: Callable[[str], None], what: str, *, address: str = HOST) -> int:
@@ -116,7 +127,9 @@ def free_ports(wanted: int, count: int, report: Callable[[str], None], what: str
                 busy = f"Port {wanted} is" if not _is_free(wanted, address) else f"A port next to {wanted} is"
                 report(f"{busy} busy: {what} uses {port}.")
             return port
-    raise StateError(f"No {count} neighbouring ports from {first} on are free for {what}. Stop what uses them.")
+    raise StateError(
+        "no-port", f"No {count} neighbouring ports from {first} on are free for {what}. Stop what uses them."
+    )
 
 
 def _any_port() -> int:

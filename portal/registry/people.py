@@ -54,12 +54,20 @@ class RightLine:
 
 
 @dataclass(frozen=True)
+class RightSource:
+    """By which role a right is held: a code, `own:ROLE`, `team:ROLE`, `administrator` or `none`, and its words."""
+
+    code: str
+    words: str  # "Certificate uploader, by team Line A"
+
+
+@dataclass(frozen=True)
 class RightSection:
-    """What a person may do with one kind of thing. `sources` say by which role: "Certificate uploader, by team Line A"."""
+    """What a person may do with one kind of thing, and by which roles."""
 
     key: str
     label: str
-    sources: tuple[str, ...]
+    sources: tuple[RightSource, ...]
     lines: tuple[RightLine, ...]
 
 

@@ -169,7 +169,7 @@ def local_time(value: datetime | None, form: str = "datetime") -> SafeString | s
         return "–"
     moment = value.astimezone(UTC)
     if moment.year >= NO_EXPIRY_YEAR:
-        return format_html('<time datetime="{}">no expiry</time>', moment.isoformat(timespec="seconds"))
+        return format_html('<time datetime="{}" data-no-expiry>no expiry</time>', moment.isoformat(timespec="seconds"))
     text = moment.strftime(_FORMATS[form]) + ("" if form in _WITHOUT_ZONE else " UTC")
     exact = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     # Nothing here needs escaping, which takes time for hundreds of rows.

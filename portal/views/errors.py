@@ -29,7 +29,13 @@ def _error_page(
     response = render(
         request,
         "components/toast.html",
-        {"kind": "error", "text": f"{sentence} {next_step}", "url": ask_url, "link": "Ask for access"},
+        {
+            "kind": "error",
+            "code": code,
+            "text": f"{sentence} {next_step}",
+            "url": ask_url,
+            "link": "Ask for access",
+        },
         status=status,
     )
     response["HX-Retarget"] = "#toasts"

@@ -52,12 +52,12 @@ def place() -> Namespace:
 
 
 def read(page: str, person: str) -> dict[str, list[tuple[str, str]]]:
-    """Return what a page says about a person: by section, pairs of yes or no and the sources."""
+    """Return what a page says about a person: by section, pairs of yes or no and the codes of the sources."""
     row = re.search(rf'data-person="{person}">(.*?)</tr>', page, re.DOTALL)
     assert row, person
     found = {}
     for key, cell in re.findall(r'data-section="(\w+)">(.*?)</td>', row[1], re.DOTALL):
-        sources = re.findall(r"data-source>([^<]+)<", cell)
+        sources = re.findall(r'data-source="([^"]+)"', cell)
         found[key] = [(allowed, ", ".join(sources)) for allowed in re.findall(r'data-allowed="(\w+)"', cell)]
     return found
 
@@ -86,11 +86,12 @@ def test_the_answer_agrees_with_what_actions_check(place: Namespace) -> None:
 def test_each_right_names_its_source(place: Namespace) -> None:
     page = browser_of(User.objects.get(username="reader")).get(reverse("namespaces:who_can", args=[place.pk]))
     text = page.content.decode()
-    assert read(text, "uploader")["caCertificates"][0] == ("yes", "Certificate uploader, own role")
-    assert read(text, "uploader")["clients"][0] == ("yes", "Client manager, by team Line B")
-    assert read(text, "lonely")["caCertificates"] == [("no", "Certificate uploader, own role")]
-    assert read(text, "admin")["access"] == [("yes", "Owner, as administrator of the portal")]
-    assert read(text, "contributor")["topic_rules"][0] == ("yes", "Contributor, own role")
+    assert read(text, "uploader")["caCertificates"][0] == ("yes", "own:certificate_uploader")
+    assert read(text, "uploader")["clients"][0] == ("yes", "team:client_manager")
+    assert re.search(r'data-source="team:client_manager">[^<]*Line B<', text)
+    assert read(text, "lonely")["caCertificates"] == [("no", "own:certificate_uploader")]
+    assert read(text, "admin")["access"] == [("yes", "administrator")]
+    assert read(text, "contributor")["topic_rules"][0] == ("yes", "own:contributor")
     assert read(text, "both")["topic_rules"][0][0] == "no"
     assert 'data-person="nobody"' not in text
     assert 'data-person="gone"' not in text
@@ -100,8 +101,8 @@ def test_a_resource_shows_who_may_change_it(place: Namespace) -> None:
     browser = browser_of(User.objects.get(username="reader"))
     url = reverse("namespaces:who_can", args=[place.pk])
     text = browser.get(url, {"type": "clients", "name": "press-2"}).content.decode()
-    assert read(text, "contributor")["clients"] == [("yes", "Contributor, own role, Client manager, by team Line B")]
-    assert read(text, "reader")["clients"] == [("no", "Reader, own role")]
+    assert read(text, "contributor")["clients"] == [("yes", "own:contributor, team:client_manager")]
+    assert read(text, "reader")["clients"] == [("no", "own:reader")]
     text = browser.get(url, {"type": "clients", "name": "press-1"}).content.decode()
     assert read(text, "contributor")["clients"][0][0] == "no"
     for query in ({"type": "clients", "name": "missing"}, {"type": "secrets", "name": "x"}, {"type": "clients"}):
@@ -117,7 +118,9 @@ def test_the_page_of_a_person_and_the_own_account_give_the_same_answer(place: Na
     answers = []
     for page in pages:
         answer = page.content.decode().partition("data-answer>")[2].partition("</section>")[0]
-        answers.append(re.findall(r'data-section="\w+"|data-allowed="\w+"|data-source>[^<]+|number">\d+', answer))
+        answers.append(
+            re.findall(r'data-section="\w+"|data-allowed="\w+"|data-source="[^"]+">[^<]+|number">\d+', answer)
+        )
     assert answers[0] == answers[1]
     assert 'number">2' in answers[0]  # clients of Line B and of no team
 

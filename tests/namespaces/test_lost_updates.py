@@ -223,7 +223,7 @@ def test_without_a_generation_nothing_is_saved(ada: User, place: Namespace, kind
     _, form, field, theirs, _ = FORMS[kind]
     answer = signed_in(ada).post(url(place, kind), form | {field: theirs} | sent)
     assert answer.status_code == 422
-    assert "does not say which version" in page(answer)
+    assert 'data-code="no-generation"' in page(answer)
     assert not Activity.objects.exists()
     assert edition(row_of(kind))["generation"] in hidden(answer)["generation"], "the next time it is saved"
 

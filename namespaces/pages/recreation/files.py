@@ -12,6 +12,10 @@ MOST_RESOURCES = 800
 MOST_BYTES = 4_000_000
 _MARGIN = 20_000  # bytes, for what surrounds the resources of a file
 
+# What a README says about its files.
+PROVED = "Files of this kind are replayed into an empty emulator by the tests of the portal."
+NOT_PROVED = "No compiler has seen these files: the tests of the portal compare them with the ARM template, resource by resource."
+
 
 @dataclass(frozen=True)
 class Scope:
@@ -70,11 +74,7 @@ def write_archive(to: IO[bytes], scope: Scope, parts: Iterable[Part], made: Form
 
 
 def _readme(scope: Scope, made: Format, names: Sequence[str], note: str) -> str:
-    proof = (
-        "Files of this kind are replayed into an empty emulator by the tests of the portal."
-        if made.is_proved
-        else "No compiler has seen these files: the tests of the portal compare them with the ARM template, resource by resource."
-    )
+    proof = PROVED if made.is_proved else NOT_PROVED
     return f"""# {scope.namespace}: {made.title}
 
 These files create the namespace again with its CA certificates, clients, client groups, topic spaces and permission bindings.

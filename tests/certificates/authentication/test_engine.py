@@ -8,6 +8,7 @@ import pytest
 from certificates.authentication import certification_paths
 from certificates.authentication.engine import Decision, NamespaceState, TrustedCA, authenticate
 from certificates.diagnosis.upload import diagnose_upload
+from certificates.x509.algorithms import EXPLICIT_CURVE
 from tests.certificates.authentication.engine_table.cases import THUMBPRINT, Plant, a_client
 from tests.support.certificates.chains import AT, Identity, malformed, name_of
 
@@ -163,7 +164,8 @@ def test_a_curve_described_by_parameters_is_refused(explicit: str) -> None:
     leaf = ca.issue("sensor-1", explicit_curve=explicit == "client")
     decision = decide(leaf, ca)
     assert decision.code == "chain-verified"
-    assert "explicit curve parameters" in decision.reason
+    assert decision.failing is not None
+    assert EXPLICIT_CURVE in dict(decision.failing.values)["key"]
 
 
 @pytest.mark.parametrize("after", [b"\x00", b"\x05\x00", bytes(200)])

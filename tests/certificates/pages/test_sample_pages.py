@@ -71,14 +71,14 @@ def test_a_training_set_without_room_keeps_the_entered_rows(rita: Browser, names
     rows = posted_rows("clients", [{"name": name} for name in mine])
     page = rita.post(url, {**rows, "teaching_set": "1"}).content.decode()
     assert names_in(page) == mine
-    assert 'data-error="too-many"' in page
+    assert 'data-code="too-many"' in page
 
 
 def test_a_private_key_is_reported_when_a_row_is_added(rita: Browser, namespace: Namespace) -> None:
     url = reverse("certificates:sample_certificates_draft", args=[namespace.pk])
     key = make_sample_chain([ClientName("x")], at=timezone.now()).clients[0].key_pem.decode()
     page = rita.post(url, {**posted_rows("clients", [{"name": key}]), "add_client": "1"}).content.decode()
-    assert 'data-error="private-key"' in page
+    assert 'data-code="private-key"' in page
     assert names_in(page) == ["", ""]
 
 
@@ -114,7 +114,7 @@ def test_a_row_that_cannot_be_issued_is_an_error(
     answer = rita.post(url, posted_rows("clients", rows))
     assert answer.status_code == 422
     page = answer.content.decode()
-    hook = f'id="id_clients-{len(rows) - 1}-{field}_error" data-code="{code}"' if field else f'data-error="{code}"'
+    hook = f'id="id_clients-{len(rows) - 1}-{field}_error" data-code="{code}"' if field else f'data-code="{code}"'
     assert hook in page
     assert len(re.findall(r"data-(?:code|error)=", page)) == 1
     assert "data:application/zip" not in page

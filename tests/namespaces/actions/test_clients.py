@@ -234,4 +234,6 @@ def test_a_broker_that_is_away_fails_no_request(
         app.pool.force_close_all()
         app.amqp._producer_pool = None
     assert Client.objects.due(timezone.now()).count() == 1
-    assert "No broker" in caplog.text
+    assert [(each.name, each.levelname) for each in caplog.records if each.name == "portal.celery"] == [
+        ("portal.celery", "WARNING")
+    ]

@@ -43,7 +43,7 @@ def test_a_row_that_differs_says_so_and_leads_to_the_difference(
     name = ["press-1"] if page in {"client_detail", "client_update"} else []
     url = reverse(f"namespaces:{page}", args=[namespace.pk, *name])
     text = client.get(url, {"row": str(finding.object_pk)}).content.decode()
-    assert "Differs in Azure" in text
+    assert "data-differs" in text
     assert reverse("sync:drift_detail", args=[namespace.pk, finding.pk]) in text
 
 

@@ -22,7 +22,7 @@ from namespaces.models import (
     Role,
     TopicSpace,
 )
-from namespaces.pages.recreation.files import MOST_BYTES, MOST_RESOURCES, Format, Scope, packed
+from namespaces.pages.recreation.files import MOST_BYTES, MOST_RESOURCES, NOT_PROVED, PROVED, Format, Scope, packed
 from namespaces.pages.recreation.formats import FORMATS, scope_of
 from namespaces.pages.recreation.parts import Part, parts_of
 from portal.models import Activity, User
@@ -191,7 +191,7 @@ def test_the_archive_has_the_files_and_says_how_to_deploy_them(factory: Namespac
         assert archive.namelist() == [f"001-factory.{FORMATS[key].ending}", "README.md"]
         assert archive.read("001-factory." + FORMATS[key].ending).decode() == texts_of(factory, FORMATS[key])[0]
         readme = archive.read("README.md").decode()
-    assert ("No compiler has seen" in readme) is not FORMATS[key].is_proved
+    assert (PROVED in readme, NOT_PROVED in readme) == (FORMATS[key].is_proved, not FORMATS[key].is_proved)
     assert Activity.objects.filter(verb="Download", object_name=f"factory-{key}.zip", scope=factory.pk).exists()
 
 

@@ -19,8 +19,9 @@ def test_a_folder_is_made_for_its_owner_alone(tmp_path: Path) -> None:
 def test_a_second_demo_in_the_same_folder_is_refused(tmp_path: Path) -> None:
     first, second = StateFolder(tmp_path), StateFolder(tmp_path)
     first.open()
-    with pytest.raises(StateError, match="already runs"):
+    with pytest.raises(StateError) as refusal:
         second.open()
+    assert refusal.value.code == "in-use"
     first.close()
     second.open()
     second.close()
@@ -47,8 +48,9 @@ def test_reset_empties_a_folder_that_a_demo_made(tmp_path: Path) -> None:
 
 def test_reset_leaves_any_other_folder_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
-    with pytest.raises(StateError, match="was not made by this demo"):
+    with pytest.raises(StateError) as refusal:
         StateFolder(tmp_path).reset()
+    assert refusal.value.code == "not-of-a-demo"
     assert (tmp_path / "thesis.txt").read_text() == "years of work"
 
 

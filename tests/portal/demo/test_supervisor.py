@@ -80,7 +80,8 @@ def test_a_part_is_reported_under_its_title_and_kept_under_its_name(stage: Stage
     os.kill(part.process.pid, signal.SIGKILL)
     until(lambda: bool(stage.supervisor.restart_the_dead()), "the death is noticed")
     (report,) = stage.reports
-    assert report.startswith(f"The {TITLES['decisions']} was killed")
+    assert TITLES["decisions"] in report
+    assert "SIGKILL" in report
     assert json.loads(stage.parts.read_text())["decisions"] == part.process.pid
 
 

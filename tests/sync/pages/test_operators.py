@@ -188,4 +188,4 @@ def test_a_superseded_change_shows_the_later_push(arm: ScriptedArm, ada: User, f
     edit(ada, client, description="second")
     push(again(client))
     entry = Activity.objects.get(outcome="superseded")
-    assert "Sent to Azure" in page(ada, "sync:timeline", factory.pk, entry.pk)
+    assert 'data-step="sent"' in page(ada, "sync:timeline", factory.pk, entry.pk)
