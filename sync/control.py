@@ -9,12 +9,16 @@ from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Protocol
+from functools import wraps
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 from django.db import transaction
 
 from portal.models import User
 from sync.models import Finding, SyncedModel
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class Operation(StrEnum):
@@ -125,3 +129,14 @@ def is_approved(kind: str, name: str, needs: Iterable[str]) -> bool:
 def one_transaction() -> AbstractContextManager[Any]:
     """Return the transaction of an action: a durable one of its own, or a part of that of the change set that is applied."""
     return transaction.atomic(durable=_applying.get() is None)
+
+
+def in_one_transaction(action: Callable[P, R]) -> Callable[P, R]:
+    """Return an action that does the same in `one_transaction`."""
+
+    @wraps(action)
+    def act(*args: P.args, **kwargs: P.kwargs) -> R:
+        with one_transaction():
+            return action(*args, **kwargs)
+
+    return act

@@ -27,37 +27,8 @@ from namespaces.rules.clients import (
 from namespaces.rules.errors import RuleError
 from namespaces.rules.renewal import Renewal, renewal_of
 from portal.models import Team, User
-from sync.control import one_transaction
+from sync.control import in_one_transaction, one_transaction
 from sync.models import Sight
-
-
-def create_client(
-    actor: User,
-    *,
-    namespace: Namespace,
-    team: Team | None,
-    name: str,
-    authentication_name: str,
-    validation_scheme: str,
-    thumbprints: Sequence[str] = (),
-    state: str = "Enabled",
-    description: str = "",
-    attributes: Mapping[str, Any] | None = None,
-) -> Client:
-    """Register a client. A name that waits for deletion is reused. Raise RuleError."""
-    with one_transaction():
-        return insert_client(
-            actor,
-            namespace=namespace,
-            team=team,
-            name=name,
-            authentication_name=authentication_name,
-            validation_scheme=validation_scheme,
-            thumbprints=thumbprints,
-            state=state,
-            description=description,
-            attributes=attributes,
-        )
 
 
 def insert_client(
@@ -73,7 +44,7 @@ def insert_client(
     description: str = "",
     attributes: Mapping[str, Any] | None = None,
 ) -> Client:
-    """Register a client as `create_client` does, inside the caller's transaction. Raise RuleError."""
+    """Register a client inside the caller's transaction. A name that waits for deletion is reused. Raise RuleError."""
     authentication_name = authentication_name or name
     check_client_name(name)
     check_authentication_name(authentication_name)
@@ -86,6 +57,9 @@ def insert_client(
     commit(actor, client, "Create client", None)
     note_latest(namespace.pk, {name})
     return client
+
+
+create_client = in_one_transaction(insert_client)
 
 
 def _check_authentication_name_is_free(

@@ -10,6 +10,7 @@ from emulator.options import _parser
 from tests.documents.pages import PAGES, ROOT, commands_of
 
 OPTION = re.compile(r"(?<!\S)(--[a-z][a-z-]*)")
+NOT_PATHS = {"namespaces/write"}  # an action of Azure
 OF_MANAGE = commands_of("manage.py")
 OF_MAKE = commands_of("make")
 OF_EMULATOR = commands_of("eventgrid-emulator")
@@ -57,3 +58,15 @@ def test_links_lead_to_files(page: str) -> None:
     folder = (ROOT / page).parent
     linked = {target for target in re.findall(r"\]\(([^)#\s]+)", PAGES[page]) if "://" not in target}
     assert [target for target in sorted(linked) if not Path(folder / target).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_named_paths_exist(page: str) -> None:
+    """Paths in code that begin with a folder of the repository, such as `tests/support/waiting.py` or `deploy/`."""
+    folders = {path.name for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith(".")}
+    named = {
+        path
+        for path in re.findall(r"`([\w./-]+?)(?:::\w+)?`", PAGES[page])
+        if path.partition("/")[0] in folders and "/" in path
+    }
+    assert [path for path in sorted(named) if not (ROOT / path).exists() and path not in NOT_PATHS] == []

@@ -25,6 +25,10 @@ class ShownAlarm:
     may_decide: bool
     has_attempt: bool
 
+    @property
+    def client(self) -> Client:
+        return self.alarm.client
+
 
 @dataclass(frozen=True)
 class LetInAlarms:
