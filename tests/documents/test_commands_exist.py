@@ -10,23 +10,7 @@ from emulator.options import _parser
 from tests.documents.pages import PAGES, ROOT, commands_of
 
 OPTION = re.compile(r"(?<!\S)(--[a-z][a-z-]*)")
-FOLDERS = {
-    *[
-        "benchmarks",
-        "certificates",
-        "deploy",
-        "docs",
-        "emulator",
-        "lab",
-        "namespaces",
-        "portal",
-        "requirements",
-        "static",
-        "sync",
-        "templates",
-        "tests",
-    ]
-}
+FOLDERS = "benchmarks|certificates|deploy|docs|emulator|lab|namespaces|portal|requirements|static|sync|templates|tests"
 NOT_PATHS = {"namespaces/write"}  # an action of Azure
 OF_MANAGE = commands_of("manage.py")
 OF_MAKE = commands_of("make")
@@ -80,9 +64,5 @@ def test_links_lead_to_files(page: str) -> None:
 @pytest.mark.parametrize("page", PAGES)
 def test_named_paths_exist(page: str) -> None:
     """Paths in code that begin with a folder of the repository, such as `tests/support/waiting.py` or `deploy/`."""
-    named = {
-        path
-        for path in re.findall(r"`([\w./-]+?)(?:::\w+)?`", PAGES[page])
-        if path.partition("/")[0] in FOLDERS and "/" in path
-    }
+    named = set(re.findall(rf"`((?:{FOLDERS})/[\w./-]*)", PAGES[page]))
     assert [path for path in sorted(named) if not (ROOT / path).exists() and path not in NOT_PATHS] == []
