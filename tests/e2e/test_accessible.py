@@ -121,7 +121,7 @@ def furnished(own_demo: DemoProcess, chromium: Browser, files: Path) -> DemoProc
     page.locator("input[type=file]").set_input_files(files / "client.crt")
     page.get_by_role("button", name="Upload").click()
     expect(page.locator("#id_name_error")).to_have_attribute("data-code", "length")
-    expect(page.locator("#id_file_error")).to_have_attribute("data-code", "leaf")
+    expect(page.locator("#id_file_error")).to_have_attribute("data-problem", re.compile("^leaf"))
     page.get_by_label("Certificate name").fill("line-a")
     page.get_by_label("Or paste the certificate").fill((files / "intermediate_ca.crt").read_text())
     page.get_by_role("button", name="Upload").click()
@@ -273,7 +273,7 @@ def test_a_removed_button_gives_the_focus_to_the_response(furnished: DemoProcess
     expect(dana.get_by_role("button", name="Use CN=One")).to_be_visible()
     dana.get_by_label("Certificate name").fill("line-b")
     dana.keyboard.press("Enter")  # is Upload, and chooses for nobody
-    expect(dana.locator("#id_file_error")).to_have_attribute("data-code", "choose")
+    expect(dana.locator("#id_file_error")).to_have_attribute("data-detail", "choose")
     expect(dana.get_by_label("Or paste the certificate")).to_have_value(re.compile("BEGIN CERTIFICATE"))
     expect(dana.get_by_label("Certificate name")).to_have_value("line-b")
     dana.get_by_role("button", name="Use CN=One").focus()
