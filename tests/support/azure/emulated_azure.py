@@ -1,6 +1,7 @@
 """The running emulator in place of Azure."""
 
 from collections.abc import Iterator
+from itertools import count
 from typing import Any
 
 import pytest
@@ -29,3 +30,15 @@ def azure(emulator: EmulatorProcess, settings: Any, polls_often: None) -> Iterat
     if emulator.control.faults():
         emulator.call("DELETE", "/emulator/faults", api_version=None)
     arm_gateway.cache_clear()
+
+
+@pytest.fixture
+def own_subscription(azure: EmulatorProcess, settings: Any) -> str:
+    """Let the portal read a subscription of this test only. The other one has the namespaces that all tests have created."""
+    subscription = f"99999999-9999-4999-8999-{next(_numbers):012}"
+    azure.call("PUT", f"/subscriptions/{subscription}", {"displayName": "Own"}, api_version="2022-12-01")
+    settings.AZURE_SUBSCRIPTION_ID = subscription
+    return subscription
+
+
+_numbers = count(1)

@@ -209,11 +209,12 @@ class EmulatorProcess(ConnectionDetails):
         assert self._process is not None
         return self._process.pid
 
-    def make_namespace(self, name: str, *, mqtt: bool = True) -> str:
-        """Create a namespace in the resource group of the tests. Return its id."""
-        self.call("PUT", self.group_id, {"location": LOCATION})
+    def make_namespace(self, name: str, *, mqtt: bool = True, group_id: str = "") -> str:
+        """Create a namespace in a resource group, which is that of the tests without `group_id`. Return its id."""
+        group_id = group_id or self.group_id
+        self.call("PUT", group_id, {"location": LOCATION})
         properties = {"topicSpacesConfiguration": {"state": "Enabled" if mqtt else "Disabled"}}
-        path = f"{self.group_id}/providers/Microsoft.EventGrid/namespaces/{name}"
+        path = f"{group_id}/providers/Microsoft.EventGrid/namespaces/{name}"
         return str(self.call("PUT", path, {"location": LOCATION, "properties": properties})["id"])
 
 

@@ -213,10 +213,10 @@ def test_several_subscriptions_are_seen(azure: EmulatorProcess, monkeypatch: pyt
 
 @pytest.mark.django_db
 def test_check_azure_reports_what_works_and_what_is_missing(
-    azure: EmulatorProcess, monkeypatch: pytest.MonkeyPatch, settings: Any
+    azure: EmulatorProcess, own_subscription: str, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
     as_environment(azure, monkeypatch)
-    azure.make_namespace("checked")
+    azure.make_namespace("checked", group_id=f"/subscriptions/{own_subscription}/resourceGroups/rg")
     out = StringIO()
     call_command("check_azure", stdout=out)
     assert "MISSING" not in out.getvalue()
@@ -237,9 +237,11 @@ def test_check_azure_reports_what_works_and_what_is_missing(
 
 
 @pytest.mark.django_db
-def test_a_role_below_the_subscription_is_no_fault(azure: EmulatorProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_role_below_the_subscription_is_no_fault(
+    azure: EmulatorProcess, own_subscription: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     as_environment(azure, monkeypatch)
-    azure.make_namespace("checked")
+    azure.make_namespace("checked-below", group_id=f"/subscriptions/{own_subscription}/resourceGroups/rg")
     control = EmulatorControl.from_ready_file(azure.state_dir / "ready.json")
     forbidden = Fault(
         kind="error", status=403, code="AuthorizationFailed", path="/subscriptions/*/providers/Microsoft.EventGrid"

@@ -42,15 +42,15 @@ def test_other_steps_are_ascii_only(name: str) -> None:
 
 
 @pytest.mark.django_db
-def test_a_namespace_in_such_a_group_is_imported_changed_and_checked(azure: EmulatorProcess) -> None:
-    group = f"/subscriptions/{azure.subscription}/resourceGroups/{quote(GROUP)}"
-    azure.call("PUT", group, {"location": "westeurope"})
-    properties = {"topicSpacesConfiguration": {"state": "Enabled"}}
+def test_a_namespace_in_such_a_group_is_imported_changed_and_checked(
+    azure: EmulatorProcess, own_subscription: str
+) -> None:
+    group = f"/subscriptions/{own_subscription}/resourceGroups/{quote(GROUP)}"
     path = f"{group}/providers/Microsoft.EventGrid/namespaces/far-away"
-    made = azure.call("PUT", path, {"location": "westeurope", "properties": properties})
-    assert GROUP in made["id"]
+    resource_id = azure.make_namespace("far-away", group_id=group)
+    assert GROUP in resource_id
     ada = make_admin("ada")
-    namespace = connect_namespace(ada, resource_id=made["id"])
+    namespace = connect_namespace(ada, resource_id=resource_id)
     run_import(namespace.pk)
     assert Namespace.objects.get().import_state == Namespace.Import.DONE
     client = create_client(
