@@ -23,7 +23,8 @@ TRACES = KeyTraces()
 _LEFT = pytest.StashKey[list[str]]()
 _PAGE = 4096  # bytes: a page of SQLite
 KEYS_LEFT = 9  # exit code: apart from that of tests that failed, which `make test-future` runs again
-_SEARCHED: dict[str, frozenset[bytes]] = {}  # by database, the pages searched last
+_PAGES = 64 * _PAGE
+_SEARCHED: dict[str, bytes] = {}  # by database, what was searched last
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -68,11 +69,18 @@ def _new_pages() -> Iterator[tuple[str, bytes]]:
         raw: Any = connections[name].connection
         if raw is None or connections[name].vendor != "sqlite":
             continue
-        data = raw.serialize()
-        pages = [data[at : at + _PAGE] for at in range(0, len(data), _PAGE)]
-        searched = _SEARCHED.get(name, frozenset())
-        yield name, b"".join(page for page in pages if page not in searched)
-        _SEARCHED[name] = frozenset(pages)
+        data, searched = raw.serialize(), _SEARCHED.get(name, b"")
+        yield name, b"".join(_unlike(data, searched))
+        _SEARCHED[name] = data
+
+
+def _unlike(data: bytes, before: bytes) -> Iterator[bytes]:
+    """Yield the pages that are not as before at their place. Most are, so that many are compared at once."""
+    for start in range(0, len(data), _PAGES):
+        block, known = data[start : start + _PAGES], before[start : start + _PAGES]
+        if block != known:
+            pages = (slice(at, at + _PAGE) for at in range(0, len(block), _PAGE))
+            yield from (block[page] for page in pages if block[page] != known[page])
 
 
 @pytest.hookimpl(wrapper=True)
