@@ -5,7 +5,6 @@ repeated alone.
 """
 
 import io
-from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -20,14 +19,13 @@ from namespaces.models import ChangeSet, ClientImport, Namespace
 from portal.activity import DOWNLOADS
 from portal.models import Activity, CachedValue, FailedSignIns, SignInCount, User
 from portal.models.evidence import UnsealedPart
-from portal.short_cache import Use, short_cache
-from tests.portal.access.place import arguments, place
+from tests.portal.access.place import arguments, kept_numbers, place
 from tests.portal.fuzzing import Fuzz, controls_of
 from tests.portal.test_access_table import CHANGES, OTHER_KEYS, TABLE
 from tests.portal.test_logs import console
 from tests.support.database.append_only import triggers_off
 
-__all__ = ["console", "place"]
+__all__ = ["console", "kept_numbers", "place"]
 pytestmark = pytest.mark.django_db
 savepoint = getattr(transaction, "savepoint_create", None) or transaction.savepoint  # renamed in Django 6.1
 GET_URLS = sorted(name for name, (method, _) in TABLE.items() if method == "GET")
@@ -133,15 +131,7 @@ def log_format() -> str:
 
 
 @pytest.fixture
-def _kept_numbers(settings: Any) -> Iterator[None]:
-    """Keep the numbers of the menu and the bell, as in production: no input changes them, and to count them takes a third of the time."""
-    settings.SHORT_CACHE_SECONDS = 600
-    with short_cache(Use.READ):  # after a POST too
-        yield
-
-
-@pytest.fixture
-def browser(place: Namespace, _kept_numbers: None) -> Browser:
+def browser(place: Namespace, kept_numbers: None) -> Browser:
     browser = Browser(raise_request_exception=False)
     admin = User.objects.get(username="admin")
     browser.force_login(admin)

@@ -3,7 +3,9 @@
 import hashlib
 import io
 import zipfile
+from collections.abc import Iterator
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 import pytest
@@ -11,7 +13,9 @@ from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
+from django.core.cache import caches
 from django.test import Client as Browser
+from django.test.client import ClientHandler
 from django.urls import reverse
 from django.utils import timezone
 
@@ -38,11 +42,12 @@ from portal.models import (
     Webhook,
     WebhookDelivery,
 )
+from portal.short_cache import Use, short_cache
 from portal.sign_in.encryption import SIGNING_KEY, encrypt
 from portal.sign_in.session_limits import SEEN_AT, SIGNED_IN_AT
 from sync.models import Finding
 from tests.portal.access.urls import url_arguments
-from tests.portal.test_access_table import OF_A_CLIENT, OF_DRAFTS, OF_TEAMS, PRESS
+from tests.portal.test_access_table import LEADS, OF_A_CLIENT, OF_DRAFTS, OF_TEAMS, PEOPLE, PRESS
 from tests.support.database.factories import (
     make_admin,
     make_blocked_name,
@@ -63,6 +68,7 @@ from tests.support.database.factories import (
 from tests.support.database.kept_rows import KeptRows
 
 PLACE = KeptRows()
+NUMBERS: dict[str, Any] = {}  # that the pages of the furnished place show in their menus and bells
 
 
 @pytest.fixture
@@ -73,6 +79,29 @@ def place(settings: Any) -> Namespace:
     settings.DEVICES_IN_BROWSER = True  # their process does not run
     PLACE.provide(furnish)
     return Namespace.objects.get(name="factory")
+
+
+@pytest.fixture
+def kept_numbers(place: Namespace, settings: Any) -> Iterator[None]:
+    """Let the numbers of the menu and the bell be those of the furnished place: to count them is a third of a page's time.
+
+    Every test begins with the same numbers, which are counted once in each process, on real pages.
+    """
+    settings.SHORT_CACHE_SECONDS = 600
+    with short_cache(Use.READ):  # after a POST too
+        if not NUMBERS:
+            NUMBERS.update(_count_numbers(place))
+        caches["process"].set_many(NUMBERS, settings.SHORT_CACHE_SECONDS)
+        yield
+
+
+def _count_numbers(place: Namespace) -> dict[str, Any]:
+    """Open two pages as each person. Return the numbers that the portal kept."""
+    for person in (*PEOPLE, *OF_TEAMS, *LEADS):
+        for url in (reverse("home:home"), reverse("namespaces:namespace_overview", args=[place.pk])):
+            assert signed_in(person).get(url).status_code in {200, 302, 404}
+    kept: Any = caches["process"]
+    return dict(kept.get_many([key.split(":", 2)[2] for key in kept._cache]))
 
 
 def furnish() -> None:
@@ -168,7 +197,7 @@ def furnish() -> None:
             BACKEND_SESSION_KEY: settings.AUTHENTICATION_BACKENDS[0],
             HASH_SESSION_KEY: each.get_session_auth_hash(),
             SIGNED_IN_AT: now.timestamp(),
-            SEEN_AT: now.timestamp(),
+            SEEN_AT: far.timestamp(),  # a moment ago for each test: in a used session, one request a minute is noted
         }
         Session.objects.create(
             session_key=session_key_of(each.username),
@@ -260,8 +289,15 @@ def body_of(answer: Any) -> bytes:
         return b"\n".join(archive.read(name) for name in archive.namelist())
 
 
+@cache
+def _portal() -> ClientHandler:
+    return ClientHandler(enforce_csrf_checks=False)
+
+
 def signed_in(person: str) -> Browser:
+    """Return a browser of this person. All browsers ask the same portal, which loads its middleware once."""
     browser = Browser()
+    browser.handler = _portal()
     if person != "anonymous":
         browser.cookies[settings.SESSION_COOKIE_NAME] = session_key_of(person)
     return browser

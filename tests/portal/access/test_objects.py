@@ -9,7 +9,7 @@ from tests.portal.access.urls import url_arguments
 from tests.portal.test_access_table import OF_TEAMS, ROWS, TABLE
 from tests.support.database.factories import make_namespace
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("kept_numbers")]
 # The second argument of client_create_check is a field, that of an export the kind of file: not an object.
 OF_AN_OBJECT = sorted(
     name
