@@ -9,7 +9,7 @@ import socket
 import ssl
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -52,6 +52,19 @@ def sent_without_reading(opened: Wire, data: bytes, seconds: float) -> int:
     return sent
 
 
+@contextlib.contextmanager
+def with_small_buffers(plant: Plant) -> Iterator[Wire]:
+    """A connection for which few answers wait in the kernel, on either side, so that it is full at once."""
+    endpoint = plant.endpoint
+    with socket.socket() as raw:
+        raw.settimeout(SECONDS)
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16_384)
+        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1_400)
+        raw.connect((endpoint["host"], endpoint["port"]))
+        with w.usual_context(plant, "press-07").wrap_socket(raw, server_hostname=endpoint["host"]) as secured:
+            yield Wire(secured)
+
+
 def test_a_reader_that_stops_reading_loses_qos_0_and_costs_bounded_memory(own_plant: Plant) -> None:
     with connected(own_plant, "slow", "robot-1") as slow, connected(own_plant, "fast", "robot-2") as fast:
         listening(slow, "flood/#")
@@ -68,9 +81,9 @@ def test_a_reader_that_stops_reading_loses_qos_0_and_costs_bounded_memory(own_pl
 
 
 def test_a_client_that_never_reads_its_answers_is_not_read_any_more(own_plant: Plant) -> None:
-    with connected(own_plant, "deaf") as deaf, connected(own_plant, "other", "robot-1") as other:
-        # A small buffer is soon full of answers, for which the emulator would else work for seconds.
-        deaf.tls.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8_192)
+    with with_small_buffers(own_plant) as deaf, connected(own_plant, "other", "robot-1") as other:
+        deaf.send(w.connect("deaf", "press-07"))
+        deaf.expect(w.CONNACK)
         before = memory_of(own_plant)
         taken = sent_without_reading(deaf, w.PINGREQ * 8_000, 8)
         assert other.silent()
