@@ -7,6 +7,7 @@ import os
 import random
 import socket
 import ssl
+import statistics
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -114,6 +115,21 @@ def test_a_client_that_was_cut_off_while_it_did_not_read_is_let_go(
 
 
 # Before CONNECT
+
+
+def test_a_client_that_gathers_small_packets_connects_without_delay(plant: Plant) -> None:
+    """Nagle's algorithm holds CONNECT back until the end of the handshake is acknowledged, for which TCP takes 40 ms."""
+    endpoint, context = plant.endpoint, w.usual_context(plant, "press-07")
+
+    def seconds() -> float:
+        raw = socket.create_connection((endpoint["host"], endpoint["port"]), timeout=SECONDS)
+        with context.wrap_socket(raw, server_hostname=endpoint["host"]) as secured:
+            began, opened = time.monotonic(), Wire(secured)
+            opened.send(w.connect(uuid.uuid4().hex, "press-07"))
+            assert opened.expect(w.CONNACK).reason == 0
+            return time.monotonic() - began
+
+    until(lambda: statistics.median(seconds() for _ in range(9)) < 0.03, "CONNECT is not held back")
 
 
 def test_silent_connections_are_closed(local_plant: LocalPlant, monkeypatch: pytest.MonkeyPatch) -> None:
