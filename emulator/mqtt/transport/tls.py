@@ -236,8 +236,9 @@ class TlsTransport(asyncio.BufferedProtocol):
     def _acknowledge(self) -> None:
         """Let TCP acknowledge at once: a client that uses Nagle's algorithm, as mosquitto does, would wait 40 ms with CONNECT."""
         raw = self._transport.get_extra_info("socket") if self._transport is not None else None
-        with contextlib.suppress(OSError, AttributeError):  # Linux
-            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+        if raw is not None:
+            with contextlib.suppress(OSError, AttributeError):  # Linux
+                raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
     def _note_server_name(self) -> None:
         name = self._tls.get_servername() if self._tls is not None else None
