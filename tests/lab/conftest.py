@@ -27,6 +27,7 @@ from sync.capabilities.connection_log import import_records
 from sync.push.claim_and_settle import push
 from tests.support.azure.emulator_process import EmulatorProcess
 from tests.support.database.factories import make_admin, make_configuration, make_namespace, make_user
+from tests.support.waiting import until
 
 __all__ = ["Classroom"]
 
@@ -107,6 +108,7 @@ def classroom(in_lab: None, azure: EmulatorProcess, settings: Any, db: None) -> 
     make_configuration(namespace)
     NamespaceRole.objects.create(namespace=namespace, user=trainee, role=Role.OWNER)
     namespace.rights = rights_in(trainee, namespace.pk)
+    until(lambda: resource_id in azure.mqtt_endpoints, "the namespace listens")
     settings.MQTT_ENDPOINTS = json.dumps({key.lower(): value for key, value in azure.mqtt_endpoints.items()})
     return Classroom(trainee, namespace)
 

@@ -13,6 +13,7 @@ from sync.push.claim_and_settle import push
 from tests.support.azure.emulator_process import EmulatorProcess
 from tests.support.certificates.chains import Identity
 from tests.support.database.factories import make_configuration, make_namespace
+from tests.support.waiting import until
 
 _numbers = count(1)
 
@@ -23,6 +24,7 @@ class LivePlant:
         resource_id = azure.make_namespace(f"plant-{next(_numbers)}")
         self.namespace: Namespace = make_namespace(resource_id.rpartition("/")[2], resource_id=resource_id)
         make_configuration(self.namespace)
+        until(lambda: resource_id in azure.mqtt_endpoints, "the namespace listens")
         settings.MQTT_ENDPOINTS = json.dumps({key.lower(): value for key, value in azure.mqtt_endpoints.items()})
 
     @property
