@@ -290,7 +290,8 @@ SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 SECURE_HSTS_SECONDS = whole_number("PORTAL_HSTS_SECONDS", 3600) if PORTAL_HTTPS else 0
 # W005, W021: subdomains and preloading are the decision of the domain's owner, not of one application on it.
 # templates.W003: the tag `lucide` is ours on purpose, see TEMPLATES.
-SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021", "templates.W003"]
+# mail.E001 of Django 6.1: a portal without a mail server sends nothing, on purpose.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021", "templates.W003", "mail.E001"]
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"

@@ -11,7 +11,7 @@ SPELLINGS = ("webhookAuthentication", "webHookAuthentication")
 def copy_webhooks(apps, schema_editor):
     """Copy the webhook that Azure holds to the new columns: it would look as if people wanted none, and be removed."""
     configurations = apps.get_model("namespaces", "NamespaceConfiguration")
-    for row in configurations.objects.exclude(base=None).iterator(100):
+    for row in configurations.objects.filter(base__isnull=False).iterator(100):
         part = ((row.base or {}).get("properties") or {}).get("topicSpacesConfiguration") or {}
         authentication = part.get("clientAuthentication") or {}
         held = next((authentication[name] for name in SPELLINGS if authentication.get(name)), None)

@@ -7,7 +7,9 @@ import django
 TIMEOUT_SECONDS = 20
 
 
-def mail_settings(*, host: str, port: int, user: str, password: str, security: str) -> dict[str, Any]:
+def mail_settings(
+    *, host: str, port: int, user: str, password: str, security: str, timeout: float = TIMEOUT_SECONDS
+) -> dict[str, Any]:
     """Return the settings for an SMTP server, or without a host those that send nothing.
 
     `security`: "starttls", "tls" or "none". Django 6.1 replaces the settings EMAIL_… by MAILERS.
@@ -20,7 +22,7 @@ def mail_settings(*, host: str, port: int, user: str, password: str, security: s
         "password": password,
         "use_tls": security == "starttls",
         "use_ssl": security == "tls",
-        "timeout": TIMEOUT_SECONDS,
+        "timeout": timeout,
     }
     if django.VERSION >= (6, 1):
         return {"MAILERS": {"default": {"BACKEND": backend, "OPTIONS": options if host else {}}}}

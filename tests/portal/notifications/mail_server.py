@@ -6,14 +6,18 @@ from email import message_from_bytes
 from email.message import Message
 from typing import Any
 
+import django
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from portal.deployment.mail_settings import mail_settings
 
 
 class Mailbox:
     """What the server has accepted, and how it answers: `refusals` by recipient, `on_data` for the message."""
 
     def __init__(self) -> None:
+        self.port = 0  # of the server that accepts for it
         self.messages: list[Message] = []
         self.refusals: dict[str, str] = {}
         self.data_answer = "250 Message accepted for delivery"
@@ -50,6 +54,22 @@ def mute(server: SMTP) -> None:
     transport.write = lambda *_: None
 
 
+def send_to(settings: Any, port: int, timeout: float = 5) -> None:
+    """Let Django's settings name a server at this port, under the names that the installed Django expects."""
+    found = mail_settings(host="127.0.0.1", port=port, user="", password="", security="none", timeout=timeout)
+    for name, value in found.items():
+        setattr(settings, name, value)
+
+
+def keep_in_memory(settings: Any) -> None:
+    """Let Django keep mails in memory, as its own tests do."""
+    backend = "django.core.mail.backends.locmem.EmailBackend"
+    if django.VERSION >= (6, 1):
+        settings.MAILERS = {"default": {"BACKEND": backend}}
+    else:
+        settings.EMAIL_BACKEND = backend
+
+
 @contextmanager
 def mail_server(settings: Any, mailbox: Mailbox | None = None) -> Iterator[Mailbox]:
     """Start a server on a free port, and let Django's settings name it."""
@@ -57,11 +77,8 @@ def mail_server(settings: Any, mailbox: Mailbox | None = None) -> Iterator[Mailb
     controller = _AnyPort(mailbox, hostname="127.0.0.1", port=0)
     controller.start()
     settings.MAIL_CONFIGURED = True
-    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", controller.server.sockets[0].getsockname()[1]
-    settings.EMAIL_USE_TLS = settings.EMAIL_USE_SSL = False
-    settings.EMAIL_HOST_USER = settings.EMAIL_HOST_PASSWORD = ""
-    settings.EMAIL_TIMEOUT = 5
+    mailbox.port = controller.server.sockets[0].getsockname()[1]
+    send_to(settings, mailbox.port)
     try:
         yield mailbox
     finally:

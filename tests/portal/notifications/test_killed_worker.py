@@ -100,8 +100,8 @@ def mailbox(settings: Any) -> Iterator[Holding]:
 
 
 @pytest.fixture
-def portal(settings: Any, mailbox: Holding, tmp_path: Path) -> Portal:
-    return Portal(tmp_path, settings.EMAIL_PORT)
+def portal(mailbox: Holding, tmp_path: Path) -> Portal:
+    return Portal(tmp_path, mailbox.port)
 
 
 def kill_while_sending(portal: Portal, mailbox: Holding, at: str) -> None:

@@ -15,7 +15,7 @@ from portal.notifications.mails import compose
 from portal.notifications.outbox import MAILS
 from portal.notifications.sending import send_due
 from portal.notifications.smtp import ClaimLostError, MailServer
-from tests.portal.notifications.mail_server import Mailbox, mail_server
+from tests.portal.notifications.mail_server import Mailbox, mail_server, send_to
 from tests.support.database.factories import make_user
 
 pytestmark = pytest.mark.django_db
@@ -63,17 +63,16 @@ def test_a_mail_goes_with_the_transaction_of_its_change(mailbox: Mailbox) -> Non
 
 
 def test_a_server_that_is_away_delays_mails_and_loses_none(settings: Any, mailbox: Mailbox) -> None:
-    port = settings.EMAIL_PORT
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
-        settings.EMAIL_PORT = closed.getsockname()[1]
+        send_to(settings, closed.getsockname()[1])
         first, second = put(), put("bob@example.com")
         send_due()
     states = OutgoingMail.objects.order_by("pk").values_list("state", "attempts", "error_code")
     assert list(states) == [("waiting", 1, "server_away"), ("waiting", 0, "")], "one attempt shows that it is away"
     first.refresh_from_db()
     assert first.next_attempt_at > timezone.now()
-    settings.EMAIL_PORT = port
+    send_to(settings, mailbox.port)
     now_due()
     send_due()
     assert sorted(message["To"] for message in mailbox.messages) == ["ada@example.com", second.to]
@@ -83,7 +82,7 @@ def test_a_server_that_does_not_greet_is_away(settings: Any, mailbox: Mailbox) -
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
-        settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = silent.getsockname()[1], 0.2
+        send_to(settings, silent.getsockname()[1], timeout=0.2)
         put()
         send_due()
     mail = OutgoingMail.objects.get()
@@ -91,7 +90,7 @@ def test_a_server_that_does_not_greet_is_away(settings: Any, mailbox: Mailbox) -
 
 
 def test_a_server_that_does_not_answer_the_text_makes_it_unknown(settings: Any, mailbox: Mailbox) -> None:
-    settings.EMAIL_TIMEOUT = 2.0  # also for the answers before it
+    send_to(settings, mailbox.port, timeout=2)  # also for the answers before it
     mailbox.is_silent_after_data = True
     put()
     send_due()

@@ -16,7 +16,7 @@ from portal.notifications.outbox import cancel_mail, retry_mail
 from portal.notifications.sending import send_due
 from portal.pages.outbox import SLOW, summarize
 from portal.people.authority import RefusedError
-from tests.portal.notifications.mail_server import mail_server
+from tests.portal.notifications.mail_server import keep_in_memory, mail_server, send_to
 from tests.support.database.factories import make_admin
 
 pytestmark = pytest.mark.django_db
@@ -99,12 +99,12 @@ def test_a_mail_server_that_is_away_is_reported(settings: Any) -> None:
         assert "mail_away" not in codes()
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
-        settings.EMAIL_PORT = closed.getsockname()[1]
+        send_to(settings, closed.getsockname()[1])
         assert "mail_away" in codes()
 
 
 def test_an_outbox_that_does_not_move_is_reported(settings: Any) -> None:
-    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    keep_in_memory(settings)
     put(next_attempt_at=timezone.now() - SLOW + timedelta(seconds=30))
     assert "outbox_stuck" not in codes()
     put(next_attempt_at=timezone.now() - SLOW - timedelta(seconds=1))
