@@ -25,7 +25,7 @@ DECIDING = {
     "certificates.pages.certificate_check._trusted_cas": "the endpoint trusts every CA certificate; hidden ones have no name",
     "certificates.pages.ca_certificate_list.uploaded_cas": "compared with issuers; hidden ones have no name",
     "certificates.pages.decision_rules.client_certificates._refused": "the endpoint trusts every CA certificate; hidden ones have no name",
-    "certificates.pages.first_contact.lists.waiting_in": "leaves out devices that have a client by now, and shows no client",
+    "certificates.pages.decision_rules.seen._revoked": "asks whose CA certificate signed a revoked one, and shows none",
     "certificates.pages.decision_mode.replay._rows": "replays every device; the page names those that are seen",
     "certificates.pages.decision_mode.replay._remembered": "replays every device; the page names those that are seen",
     "certificates.pages.decision_mode.replay._never_seen": "a number of all clients, as the switch concerns all",
