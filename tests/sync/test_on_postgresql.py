@@ -39,7 +39,7 @@ SAME_TESTS = {
             f"../portal/notifications/test_{name}.py"
             for name in ("announcing", "claiming", "digests", "outbox", "webhooks")
         ),
-        *("test_notices.py", "../certificates/test_expiry_notices.py"),
+        *("test_notices.py", "../certificates/notices/test_expiry_notices.py"),
     ),
     "people": tuple(f"../portal/people/test_{name}.py" for name in ("accounts", "invitations", "migrations", "teams")),
     "change sets": (
@@ -48,7 +48,8 @@ SAME_TESTS = {
     ),
     "lists": (
         "../namespaces/pages/test_list_places.py",
-        *(f"../portal/test_{name}.py" for name in ("csv_files", "exports", "export_progress", "listing")),
+        *(f"../portal/web/test_{name}.py" for name in ("csv_files", "exports", "export_progress")),
+        "../portal/listing",
     ),
     "pump and budget": ("push/test_pump.py", "throttling/test_budget.py", "push/test_database_faults.py"),
 }
@@ -61,6 +62,11 @@ def server_with_migrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
         url = server.create_database(MIGRATED)
         migrate(DATABASE_URL=url, PORTAL_STATE_DIR=str(tmp_path_factory.mktemp("migrated")))
         yield server.url
+
+
+def test_the_repeated_tests_exist() -> None:
+    paths = [Path(__file__).parent / name.partition("::")[0] for names in SAME_TESTS.values() for name in names]
+    assert [str(path) for path in paths if not path.exists()] == []
 
 
 @pytest.mark.long
