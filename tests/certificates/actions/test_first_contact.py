@@ -106,26 +106,26 @@ def test_the_first_waiting_device_is_announced_once_to_those_who_may_register_it
     plant.namespace.roles.create(user=reader, role="reader")
     change(ca, plant, mode="queue")
 
-    def told() -> list[str]:
+    def notified() -> list[str]:
         found = NoticeRecipient.objects.filter(notice__event="devices_waiting").order_by("notice_id", "user__username")
         return list(found.values_list("user__username", flat=True))
 
     meets(ca)
     meets(ca)
     meets(ca, "press-8")
-    assert told() == ["dana", "rita"]  # of Line A, who may create its clients
+    assert notified() == ["dana", "rita"]  # of Line A, who may create its clients
     notice = Notice.objects.get(event="devices_waiting")
     assert (notice.count, notice.team) == (1, plant.line_a)
     assert [may_get(user, notice) for user in (plant.dana, plant.olga, plant.lee, reader)] == [True, True, False, False]
     RegistrationTemplate.objects.update(team=plant.line_b)
     meets(ca, "press-7")
-    assert told() == ["dana", "rita", "olga"]  # Lee may only read, so an Owner who knew of none
+    assert notified() == ["dana", "rita", "olga"]  # Lee may only read, so an Owner who knew of none
     for row in WaitingDevice.objects.all():
         dismiss(plant.olga, namespace=plant.namespace, device=row)
     Notice.objects.update(group_key=None)
     RegistrationTemplate.objects.update(team=plant.line_a)
     meets(ca, "press-6")
-    assert told() == ["dana", "rita", "olga", "dana", "rita"]
+    assert notified() == ["dana", "rita", "olga", "dana", "rita"]
 
 
 def test_a_full_list_forgets_those_that_came_long_ago(
